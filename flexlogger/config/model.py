@@ -1,0 +1,62 @@
+"""What a checked declaration becomes: one frozen object the logger is built from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flexlogger.errors import Place
+from flexlogger.records import Layout, PlotDef
+
+
+class MeterConfig(msgspec.Struct, frozen=True):
+    """One meter as declared. `type` is a catalog name, an allowed dotted path, a class, an instance or a factory."""
+
+    name: str
+    type: Any
+    target: str
+    opts: dict[str, Any] = {}
+    labels: tuple[str, ...] = ()
+    display: dict[str, Any] = {}
+    unit: str | None = None
+    implicit: bool = False
+    """True for the LastValueMeter that a plot gets which no meter names."""
+    place: Place = Place()
+
+
+class SinkConfig(msgspec.Struct, frozen=True):
+    """One view: `type` is visdom, terminal or memory; `opts` are its own."""
+
+    type: str
+    opts: dict[str, Any] = {}
+
+
+class Dashboard(msgspec.Struct, frozen=True):
+    """A whole declaration after presets, `extends` and phases are merged and everything is checked.
+
+    None stands for "not said": the logger then takes the environment variable or the default. `token` is a secret:
+    it is kept out of the run log and of `repr`.
+    """
+
+    plots: tuple[PlotDef, ...]
+    meters: tuple[MeterConfig, ...]
+    phases: tuple[str, ...] = ("train", "test")
+    env: str | None = None
+    uid: str | None = None
+    server: str | None = None
+    port: int | None = None
+    token: str | None = None
+    project: str | None = None
+    run: str | None = None
+    dir: str | None = None
+    sinks: tuple[SinkConfig, ...] = (SinkConfig("visdom"),)
+    layout: Layout = Layout()
+    max_media: int = 16 * 2**20
+    """Largest single array, image or text that is kept, in bytes; larger ones are refused and counted."""
+    runlog: bool = True
+    fsync: float | None = None
+    """Seconds between fsync calls of the run log; None leaves it to the operating system."""
+    strict: bool = True
+    notes: tuple[str, ...] = ()
+    """What `check` wants to point out without refusing: implicit meters, plots without data."""

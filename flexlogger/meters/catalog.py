@@ -1,0 +1,1 @@
+"""The meters known by name: plain data, so that checking a config imports no torch. `load` brings the class."""

@@ -1,0 +1,137 @@
+"""The only things that travel: frozen, plain, the same on every wire. Numbers, strings and numpy arrays, never torch.
+
+A `Record` is what one `log` call measured. `Definition` says how to draw it. `Event` and `End` tell what happened to
+the run. The run log writes them, views read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+Step = int | float
+"""A finite int or float. Never bool, NaN or a string."""
+
+Kind = Literal[
+    "scalar",  # float
+    "vector",  # (K,) array
+    "matrix",  # (rows, columns) array; a confusion matrix has row = truth, column = prediction
+    "curve",  # (2, N) array: x in row 0, y in row 1
+    "points",  # (N, 2) or (N, 3) array: x, y[, class index]
+    "histogram",  # (2, B + 1) array: B + 1 edges in row 0; B counts then one 0 in row 1
+    "image",  # (H, W) or (H, W, 3 or 4) uint8 array
+    "images",  # (N, H, W) or (N, H, W, 3 or 4) uint8 array
+    "text",  # str
+    "table",  # str: JSON {"columns": [str], "rows": [[...]]}
+    "figure",  # str: JSON {"data": [...], "layout": {...}}, a plotly figure
+    "any",  # not declared: the first value decides
+]
+"""What shape of value a meter output is; it decides which plots can draw it."""
+
+
+class Datum(msgspec.Struct, frozen=True):
+    """One value that is not a scalar: an own, read-only array, or a string (kinds text, table, figure).
+
+    Arrays are C-contiguous and little-endian. Images hold uint8.
+    """
+
+    name: str
+    kind: Kind
+    value: np.ndarray[Any, Any] | str
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What one `log` call measured: `values` {output name: float}, `data` the rest. `time` is unix seconds, UTC."""
+
+    step: Step
+    time: float
+    values: Mapping[str, float] = {}
+    data: tuple[Datum, ...] = ()
+
+
+class Output(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing a meter yields. `name` is the suffix after the meter's name ('' for the primary one, '.std', '@5').
+
+    Outputs that are not `drawn` by default still go to the log (a line plot draws '.std' only as a band).
+    `shape`, where known before training, has None for free axes.
+    """
+
+    name: str = ""
+    kind: Kind = "scalar"
+    unit: str = ""
+    drawn: bool = True
+    shape: tuple[int | None, ...] | None = None
+
+
+class PlotDef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One window as declared: `type` names a plot type, `opts` are its options, `x` is step, time or a meter's name."""
+
+    name: str
+    type: str = "line"
+    opts: dict[str, Any] = {}
+    x: str = "step"
+    max_points: int = 2000
+
+
+class MeterDef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One meter as it travels: what feeds plot `target`. `labels` name the entries of a vector, `display` its look."""
+
+    name: str
+    type: str
+    target: str
+    outputs: tuple[Output, ...] = (Output(),)
+    labels: tuple[str, ...] = ()
+    display: dict[str, Any] = {}
+
+
+class Layout(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How windows are placed: `columns` side by side, each `width` x `height` pixels, in `order` (plot names)."""
+
+    columns: int | None = None
+    width: int | None = None
+    height: int | None = None
+    order: tuple[str, ...] = ()
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """The dashboard in force from `time` on; a later one replaces it whole."""
+
+    time: float
+    plots: tuple[PlotDef, ...]
+    meters: tuple[MeterDef, ...]
+    layout: Layout = Layout()
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to the run: `kind` is 'nonfinite', 'drops', 'status' …, `info` plain JSON data."""
+
+    time: float
+    kind: str
+    info: dict[str, Any]
+    step: Step | None = None
+
+
+class End(msgspec.Struct, frozen=True):
+    """The last line of a segment closed in order: `status` is 'finished', 'crashed' or 'forked'."""
+
+    time: float
+    status: str = "finished"
+
+
+Item = Record | Definition | Event | End
+"""Anything a pipe carries and a sink is given."""
+
+
+class Panel(msgspec.Struct, frozen=True):
+    """One window ready to send: plotly's `data` and `layout`, or one visdom pane such as an image or a text.
+
+    Plain JSON data throughout (str, float, int, bool, None, list, dict): non-finite numbers are already None.
+    """
+
+    title: str
+    data: list[dict[str, Any]]
+    layout: dict[str, Any]
+    opts: dict[str, Any]
