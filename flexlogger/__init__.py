@@ -1,0 +1,1 @@
+"""Describe a dashboard once, in YAML or a dict; feed it with add and log; watch it live."""
