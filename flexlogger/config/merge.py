@@ -19,7 +19,7 @@ def merge(tables: Iterable[Table]) -> Table:
     A null with nothing to delete stays, for the check to judge.
 
     >>> from flexlogger.config.mapping import from_mapping
-    >>> from flexlogger.config.tree import plain
+    >>> from flexlogger.config.tree import Problems, plain
     >>> layers = [{"plots": {"a": {"type": "line"}}, "env": "x"}, {"plots": {"a": {"x": "time"}}, "env": None}]
     >>> plain(merge([from_mapping(layer, Problems()) for layer in layers]))
     {'plots': {'a': {'type': 'line', 'x': 'time'}}}

@@ -42,7 +42,7 @@ def _expand_names(table: Table, kind: str, phases: Sequence[str], problems: Prob
                 problems.add(entry.place, join(kind, name), message)
             else:
                 node = entry.node if phase is None else _substitute(entry.node, phase)
-                expanded[full] = Entry(entry.place, node)
+                expanded[full] = Entry(entry.place, node, name)
                 declared[full] = entry.place
     return Table(expanded, table.place)
 

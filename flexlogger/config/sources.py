@@ -21,7 +21,7 @@ Folders = Sequence[str | os.PathLike[str]]
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One YAML text: `key` identifies it, `file` names it in messages, `folder` is what its relative paths start from."""
+    """One YAML text: `key` identifies it, `file` names it in messages, its relative paths start from `folder`."""
 
     key: str
     file: str

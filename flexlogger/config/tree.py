@@ -47,6 +47,8 @@ class Entry(msgspec.Struct, frozen=True):
 
     place: Place
     node: Node
+    declared: str | None = None
+    """The key as written, where phases made another of it."""
 
 
 class Problems:
