@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class BuildWithAssets(build_py):
-    """Adds the dashboard's offline assets to a wheel where npm is there; without npm the wheel is built without them."""
+    """Adds the dashboard's offline assets to the wheel where npm is there; without npm it is built without them."""
 
     def run(self) -> None:
         super().run()

@@ -1,0 +1,27 @@
+"""What keeps one test from seeing another, or the developer's own machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: small tensors, many processes
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No FLEXLOGGER_* setting of the developer's reaches a test, and what a test logs goes into its own folder."""
+    for name in os.environ:
+        if name.startswith("FLEXLOGGER_") and name != "FLEXLOGGER_REQUIRE_BROWSER":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("FLEXLOGGER_DIR", str(tmp_path / "runs"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_torch_thread() -> None:
+    """Keep torch from using more cores than the tests that run beside it leave."""
+    import torch
+
+    torch.set_num_threads(1)
