@@ -17,7 +17,7 @@ class Option(msgspec.Struct, frozen=True):
 
     `types` are JSON Schema words: string, integer, number, boolean, array, object, null. `default` is what holds where
     the option is not given. `choices`, where not empty, are the only values. `items` are the words for the entries of
-    an array, and `minimum` the least number (of an array: of its entries).
+    an array, `minimum` and `maximum` the least and largest number (of an array: of its entries).
 
     >>> Option("k", ("integer",), "number of classes", required=True, minimum=2).required
     True
@@ -31,6 +31,7 @@ class Option(msgspec.Struct, frozen=True):
     required: bool = False
     items: tuple[str, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
 
 
 def _is_number(value: object) -> bool:
@@ -107,10 +108,12 @@ def fits(types: Iterable[str], value: object) -> bool:
     return any(_IS[word](value) for word in types)
 
 
-def check_opts(options: Iterable[Option], opts: Mapping[str, Any]) -> list[tuple[str, str]]:
+def check_opts(
+    options: Iterable[Option], opts: Mapping[str, Any], kind: str = "option"
+) -> list[tuple[str, str]]:
     """Check `opts` against their `options`; return (key, message) for each thing wrong, in the order of `opts`.
 
-    Keys that are missing come last.
+    Keys that are missing come last. Messages call a key a `kind`.
 
     >>> size = Option("k", ("integer",), "number of classes", required=True, minimum=2)
     >>> check_opts([size], {"kk": 3})
@@ -122,11 +125,11 @@ def check_opts(options: Iterable[Option], opts: Mapping[str, Any]) -> list[tuple
     found: list[tuple[str, str]] = []
     for key, value in opts.items():
         option = known.get(key)
-        message = unknown("option", str(key), known) if option is None else _wrong(option, value)
+        message = unknown(kind, str(key), known) if option is None else _wrong(option, value)
         if message is not None:
             found.append((key, message))
     missing = (o for o in known.values() if o.required and o.name not in opts)
-    return found + [(o.name, f"missing option {o.name!r}: {o.doc}") for o in missing]
+    return found + [(o.name, f"missing {kind} {o.name!r}: {o.doc}") for o in missing]
 
 
 def _wrong(option: Option, value: Any) -> str | None:
@@ -139,8 +142,10 @@ def _wrong(option: Option, value: Any) -> str | None:
     for index, entry in enumerate(entries if listed and option.items else ()):
         if not fits(option.items, entry):
             return f"expected {expected}, but entry {index} is {describe(entry)}"
-    for entry in entries if option.minimum is not None else ():
-        if _is_number(entry) and entry < option.minimum:
+    low = -math.inf if option.minimum is None else option.minimum
+    high = math.inf if option.maximum is None else option.maximum
+    for entry in entries:
+        if _is_number(entry) and not low <= entry <= high:
             return f"expected {expected}, but got {describe(entry)}"
     return None
 
@@ -148,7 +153,7 @@ def _wrong(option: Option, value: Any) -> str | None:
 def _chosen(option: Option, entry: object) -> bool:
     if entry is None and "null" in option.types:
         return True
-    return any(type(entry) is type(choice) and entry == choice for choice in option.choices)
+    return any(isinstance(entry, type(choice)) and entry == choice for choice in option.choices)
 
 
 def _expected(option: Option) -> str:
@@ -157,4 +162,5 @@ def _expected(option: Option) -> str:
         return f"a list of {names}" if option.types == ("array",) else f"one of {names}"
     plural = " or ".join(_PLURALS[word] for word in option.items)
     text = " or ".join(f"a list of {plural}" if word == "array" and plural else _WORDS[word] for word in option.types)
-    return text if option.minimum is None else f"{text} of at least {option.minimum:g}"
+    bounds = [("of at least", option.minimum), ("of at most", option.maximum)]
+    return " ".join([text, *(f"{preposition} {bound:g}" for preposition, bound in bounds if bound is not None)])
