@@ -121,7 +121,7 @@ PLOTS: dict[str, PlotInfo] = {
                 _LABELS,
                 _ROWNAMES,
                 _COLUMNNAMES,
-                Option("colormap", ("string",), "colour scale", "Blues", COLORMAPS),
+                Option("colormap", ("string",), "colour scale; if not given, white to blue", None, COLORMAPS),
                 Option("xmin", ("number",), "value that the colour scale starts at"),
                 Option("xmax", ("number",), "value that the colour scale ends at"),
                 Option("annotate", ("boolean",), "write the numbers into the cells; if not given, up to 12 by 12"),
