@@ -1,0 +1,45 @@
+"""The seam between the training thread and everything that may be slow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from flexlogger.records import Item
+
+
+class Pipe(Protocol):
+    """Carries items to the run log and from there to the views."""
+
+    def submit(self, item: Item, size: int = 0) -> bool:
+        """Take one item; False where it was dropped (and counted). Never raises and never waits for a view.
+
+        `size` is the item's bytes beyond an ordinary record of a few scalars."""
+
+    def flush(self, timeout: float, views: bool = False) -> bool:
+        """Wait until all that was submitted is on disk (with `views`: also shown). False where time ran out."""
+
+    def close(self, timeout: float) -> bool:
+        """Flush, end the segment and release everything. False where something did not get through in time."""
+
+    def status(self) -> dict[str, Any]:
+        """Counts of what was taken, written and dropped (by reason), and the health of each view."""
+
+
+class Outlet(Protocol):
+    """Where items go that are in the run log: a sink with a thread and patience around it (`flexlogger.sinks.view`)."""
+
+    name: str
+
+    def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
+        """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log). Never waits."""
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was offered is shown."""
+
+    def close(self, timeout: float) -> bool:
+        """Flush and release everything."""
+
+    def status(self) -> dict[str, Any]:
+        """Health of the view."""

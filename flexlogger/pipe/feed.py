@@ -1,0 +1,173 @@
+"""What a pipe pours into: the run log first, then every view."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flexlogger import faults
+from flexlogger.pipe.base import Outlet
+from flexlogger.records import End, Event, Item, Record
+from flexlogger.runs.segment import SegmentWriter
+
+RETRY_S = (0.5, 30.0)
+"""First and longest pause after the disk refused."""
+
+
+class Feed:
+    """Writes batches to the run log and hands what is on disk to the views. Called by one thread at a time.
+
+    Where the disk refuses, the batch in hand is kept and `stuck` is set; `retry` goes on at the same byte after a
+    pause. `make_writer` makes the segment, again in a forked child; None where the run log is off.
+    """
+
+    def __init__(
+        self,
+        make_writer: Callable[[], SegmentWriter] | None,
+        views: Sequence[Outlet] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.views = tuple(views)
+        self._make_writer = make_writer
+        self._clock = clock
+        self._wall = wall
+        self._reset()
+
+    def _reset(self) -> None:
+        self.writer = self._make_writer() if self._make_writer is not None else None
+        self.stuck = False
+        self._unwritten: deque[Item] = deque()
+        self._undelivered: list[Item] = []
+        self._pause = RETRY_S[0]
+        self._retry_at = 0.0
+        self._written = 0
+        self._refusals = 0
+        self._nonfinite: dict[str, dict[str, Any]] = {}
+        self._noted: Counter[str] = Counter()
+
+    # ---- items
+
+    def write(self, batch: Sequence[Item]) -> None:
+        """Write a batch to the log and deliver it; sets `stuck` where the disk refuses."""
+        self._unwritten.extend(batch)
+        self._unwritten.extend(self._first_nonfinite(batch))
+        self._push()
+
+    def retry(self) -> bool:
+        """Try the refused batch again where its pause is over; True where the log moves again."""
+        if self._clock() >= self._retry_at:
+            self._push()
+        return not self.stuck
+
+    def _push(self) -> None:
+        try:
+            self._log()
+        except OSError as error:
+            self._refused(error)
+            return
+        if self.stuck:
+            faults.log.warning("flexlogger: the run log is written again")
+        self.stuck = False
+        self._pause = RETRY_S[0]
+        self._deliver()
+
+    def _log(self) -> None:
+        while self._unwritten:
+            done = self._append(list(self._unwritten))
+            for _ in range(done):
+                self._undelivered.append(self._unwritten.popleft())
+            self._written += done
+        if self.writer is not None:
+            self.writer.commit()
+
+    def _append(self, items: list[Item]) -> int:
+        return self.writer.append(items) if self.writer is not None else len(items)
+
+    def _refused(self, error: OSError) -> None:
+        self._refusals += 1
+        self._retry_at = self._clock() + self._pause
+        self._pause = min(2 * self._pause, RETRY_S[1])
+        if not self.stuck:
+            self.stuck = True
+            where = self.writer.run_dir if self.writer is not None else "the run log"
+            faults.log.warning(
+                "flexlogger: cannot write %s (%s); training goes on, up to 32 MB wait in memory and what does not fit "
+                "is dropped and counted; free the disk and it continues by itself",
+                where,
+                error.strerror or error,
+            )
+
+    def _deliver(self) -> None:
+        batch, self._undelivered = self._undelivered, []
+        path, offset = (self.writer.path, self.writer.offset) if self.writer is not None else (None, 0)
+        for view in self.views:
+            view.offer(batch, path, offset)
+
+    # ---- what happened to the run
+
+    def _first_nonfinite(self, batch: Sequence[Item]) -> list[Item]:
+        """An event for each name whose value is NaN or infinite for the first time."""
+        events: list[Item] = []
+        for item in batch:
+            if not isinstance(item, Record) or is_finite(item):
+                continue
+            for name, value in item.values.items():
+                if value - value != 0.0 and name not in self._nonfinite:
+                    info = {"name": name, "value": str(value), "step": item.step}
+                    self._nonfinite[name] = info
+                    events.append(Event(item.time, "nonfinite", info, item.step))
+        return events
+
+    def note_drops(self, dropped: Counter[str]) -> None:
+        """Write an event with the counts of dropped items where they have changed and the log takes it."""
+        if dropped == self._noted or self.stuck:
+            return
+        self._noted = Counter(dropped)
+        self.write([Event(self._wall(), "drops", dict(dropped))])
+
+    def status(self) -> dict[str, Any]:
+        """Counts, the log's place, first non-finite values and the health of each view."""
+        return {
+            "log": str(self.writer.path) if self.writer is not None else None,
+            "written": self._written,
+            "stuck": self.stuck,
+            "refusals": self._refusals,
+            "nonfinite": dict(self._nonfinite),
+            "views": {view.name: view.status() for view in self.views},
+        }
+
+    # ---- the end
+
+    def flush_views(self, timeout: float) -> bool:
+        """Wait until every view shows what was delivered to it."""
+        deadline = self._clock() + timeout
+        return all([view.flush(max(0.0, deadline - self._clock())) for view in self.views])
+
+    def close(self, timeout: float, status: str) -> bool:
+        """Write the end line, then give the views `timeout` seconds. False where something is left behind."""
+        if not self.stuck:
+            self.write([End(self._wall(), status)])
+        on_disk = not self.stuck
+        shown = all([view.close(timeout) for view in self.views])
+        if self.writer is not None:
+            self.writer.close()
+        return on_disk and shown
+
+    def after_fork(self) -> None:
+        """In the child: the parent's segment and views are not ours."""
+        self.views = ()
+        self._reset()
+
+
+def is_finite(record: Record) -> bool:
+    """True where every scalar is finite; one sum tells, unless it overflows.
+
+    >>> is_finite(Record(0, 0.0, {"a": 1.0})), is_finite(Record(0, 0.0, {"a": float("inf")}))
+    (True, False)
+    """
+    total = sum(record.values.values())
+    return total - total == 0.0

@@ -1,0 +1,231 @@
+"""The pipe inside the training process: `submit` is one append, a worker thread does the rest."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from flexlogger import faults
+from flexlogger.pipe.feed import Feed
+from flexlogger.records import ITEM_BYTES, Item, weight
+
+MAX_BYTES = 32 * 2**20
+BATCH = 1024
+POLL_S = 0.05
+HELP_S = 0.05
+"""The longest a caller helps to write when the queue is full."""
+
+
+class Source(Protocol):
+    """Where records wait whose values are still on a device (`flexlogger.readback`)."""
+
+    def drain(self, take: Callable[[Item], None]) -> None:
+        """Hand over, in order, each record that has arrived, before it stops counting as pending."""
+
+
+class Barrier:
+    """Travels through the queue like an item; set once everything before it is on disk."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+
+
+class ThreadPipe:
+    """A bounded queue and a worker that empties it into a `Feed` (the run log, then the views).
+
+    Bounded in bytes: at `max_bytes` the caller writes a batch itself (for at most 50 ms), and only where that does not
+    help is the newest item dropped and counted. One thread at a time may submit.
+
+    In a forked child the queue starts empty, the feed opens a segment of its own, and the worker starts with the first
+    item.
+    """
+
+    def __init__(self, feed: Feed, *, source: Source | None = None, max_bytes: int = MAX_BYTES) -> None:
+        self._feed = feed
+        self._source = source
+        self._max_bytes = max_bytes
+        self._dropped: Counter[str] = Counter()
+        self._closed = False
+        self._reset()
+        self._start()
+        _pipes.add(self)
+
+    def _reset(self) -> None:
+        self._queue: deque[Item | Barrier] = deque()
+        self._large_in = 0  # bytes of large items taken (written by the submitting thread only)
+        self._large_out = 0  # … and passed on (written by whoever holds the lock)
+        self._limit = self._max_bytes // ITEM_BYTES
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._worker: threading.Thread | None = None
+
+    # ---- the training thread
+
+    def submit(self, item: Item, size: int = 0) -> bool:
+        """Take one item; `size` is its `weight`. False where it was dropped and counted."""
+        if not size and len(self._queue) < self._limit:
+            self._queue.append(item)
+            return True
+        return self._submit_slowly(item, size)
+
+    def _submit_slowly(self, item: Item, size: int) -> bool:
+        if self._closed:
+            return self._drop("after close")
+        if self._worker is None:
+            self._start()
+        if self._weight() + size > self._max_bytes:
+            self._help()
+            if self._weight() + size > self._max_bytes:
+                return self._drop("queue full")
+        self._large_in += size
+        self._set_limit()
+        self._queue.append(item)
+        return True
+
+    def _weight(self) -> int:
+        return (len(self._queue) + 1) * ITEM_BYTES + self._large_in - self._large_out
+
+    def _set_limit(self) -> None:
+        self._limit = (self._max_bytes - self._large_in + self._large_out) // ITEM_BYTES
+
+    def _drop(self, reason: str) -> bool:
+        self._dropped[reason] += 1
+        return False
+
+    def _help(self) -> None:
+        """Write batches in the caller's own thread, so that a tight loop slows to the log's pace before it loses."""
+        deadline = time.monotonic() + HELP_S
+        if not self._lock.acquire(timeout=HELP_S):
+            return
+        try:
+            while time.monotonic() < deadline and self._weight() > self._max_bytes // 2 and self._pass_on():
+                pass
+        finally:
+            self._lock.release()
+
+    # ---- the worker
+
+    def _start(self) -> None:
+        self._limit = self._max_bytes // ITEM_BYTES
+        self._worker = threading.Thread(target=self._run, name="flexlogger-log", daemon=True)
+        self._worker.start()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.wait(POLL_S)
+            self._wake.clear()
+            try:
+                with self._lock:
+                    while self._pass_on():
+                        pass
+            except Exception as error:
+                faults.swallow("the log worker", error)
+
+    def _pass_on(self) -> bool:
+        """Move one batch to the feed; False where there was nothing to move or the disk refuses."""
+        if self._feed.stuck and not self._feed.retry():
+            return False
+        if self._source is not None:
+            self._source.drain(self._queue.append)
+        batch, barrier = self._take()
+        if self._dropped:
+            self._feed.note_drops(self._dropped)
+        if batch:
+            self._feed.write(batch)
+        if barrier is not None:
+            self._settle(barrier)
+        return bool(batch) and not self._feed.stuck
+
+    def _take(self) -> tuple[list[Item], Barrier | None]:
+        """Up to one batch off the queue, cut short by a barrier."""
+        batch: list[Item] = []
+        barrier = None
+        for item in self._pop(BATCH):
+            if isinstance(item, Barrier):
+                barrier = item
+                break
+            batch.append(item)
+        if large := sum(map(weight, batch)):
+            self._large_out += large
+            self._set_limit()
+        return batch, barrier
+
+    def _pop(self, most: int) -> Iterator[Item | Barrier]:
+        queue = self._queue
+        for _ in range(min(most, len(queue))):
+            yield queue.popleft()
+
+    def _settle(self, barrier: Barrier) -> None:
+        if self._feed.stuck:
+            self._queue.appendleft(barrier)
+        else:
+            barrier.reached.set()
+
+    # ---- waiting
+
+    def flush(self, timeout: float, views: bool = False) -> bool:
+        """Wait until all that was submitted is on disk, with `views` also shown; False where time ran out."""
+        if self._closed:
+            return True
+        deadline = time.monotonic() + timeout
+        if self._worker is None:
+            self._start()
+        barrier = Barrier()
+        self._queue.append(barrier)
+        self._wake.set()
+        if not barrier.reached.wait(timeout):
+            return False
+        return not views or self._feed.flush_views(max(0.0, deadline - time.monotonic()))
+
+    def close(self, timeout: float, status: str = "finished") -> bool:
+        """Flush, end the segment and release everything; False where something did not get through in time."""
+        if self._closed:
+            return True
+        written = self.flush(timeout)
+        self._closed = True
+        self._limit = 0
+        self._wake.set()
+        if self._worker is not None:
+            self._worker.join(timeout)
+        return self._feed.close(timeout, status) and written
+
+    def status(self) -> dict[str, Any]:
+        """Counts of queued, written and dropped items, and the health of each view."""
+        return {"queued": len(self._queue), "dropped": dict(self._dropped), **self._feed.status()}
+
+    # ---- fork
+
+    def after_fork(self) -> None:
+        """In the child: nothing of the parent's queue, thread or sockets is ours."""
+        self._reset()
+        self._limit = 0  # the first submit takes the slow path and starts a worker
+        self._dropped = Counter()
+        self._feed.after_fork()
+        if not self._closed:
+            _flush_when_worker_ends(self)
+
+
+def _flush_when_worker_ends(pipe: ThreadPipe) -> None:
+    """Children of multiprocessing skip atexit; their own finalizers run instead. Registered by the after-forkers,
+    because the child clears the finalizers it inherited only after our fork hook has run."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(pipe, lambda p: util.Finalize(None, p.close, args=(5.0, "forked"), exitpriority=10))
+
+
+_pipes: weakref.WeakSet[ThreadPipe] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for pipe in list(_pipes):
+        pipe.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+

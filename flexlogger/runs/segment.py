@@ -1,0 +1,214 @@
+"""One process's own file of a run: the writer that appends to it, the reader that survives whatever happened to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from flexlogger.records import Definition, End, Event, Item, Record
+from flexlogger.runs import format as lines
+from flexlogger.runs.blobs import BlobStore
+
+READ_BYTES = 1 << 20
+
+
+class SegmentWriter:
+    """Appends items to a new segment file of `run_dir`.
+
+    `append` encodes, `commit` writes; what a refusing disk did not take stays buffered, and the next `commit` goes on
+    at exactly that byte, so a live process never leaves a torn line in the middle. Everything before `offset` has
+    passed write(2): it survives SIGKILL of the process.
+
+    The file is made by the first `commit`, so a run that logs nothing leaves none.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        run: str,
+        *,
+        rank: int = 0,
+        fsync: float | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.run_dir = run_dir
+        self.blobs = BlobStore(run_dir / "blobs")
+        self.offset = 0
+        self.next_q = 0
+        self._fsync = fsync
+        self._clock = clock
+        self._synced = clock()
+        self._fd: int | None = None
+        start = clock()
+        host = re.sub(r"[^\w.]", "_", socket.gethostname()) or "host"
+        name = f"{host}-{os.getpid()}-{int(start * 1000)}-{secrets.token_hex(3)}"
+        self.path = run_dir / f"{name}.jsonl"
+        header = lines.Header(lines.VERSION, run, name, host, os.getpid(), rank, start)
+        self._buffer = bytearray(lines.seal(lines.encode_json(header)))
+
+    @property
+    def pending(self) -> int:
+        """Bytes encoded but not yet taken by the disk."""
+        return len(self._buffer)
+
+    def append(self, items: Sequence[Item]) -> int:
+        """Encode items in order and return how many: fewer than given where a blob could not be stored.
+
+        Raises OSError where that is the first of them; nothing is then appended, and the call can be repeated.
+        """
+        buffer = self._buffer
+        done = 0
+        for item in items:
+            if type(item) is Record and not item.data:
+                buffer += lines.encode_values(self.next_q, item)
+                self.next_q += 1
+            else:
+                try:
+                    encoded = self._encode(self.next_q, item)
+                except OSError:
+                    if done:
+                        break
+                    raise
+                buffer += b"".join(encoded)
+                self.next_q += len(encoded)
+            done += 1
+        return done
+
+    def _encode(self, q: int, item: Item) -> list[bytes]:
+        if not isinstance(item, Record):
+            return [lines.encode_item(q, item)]
+        encoded = [lines.encode_values(q, item)] if item.values else []
+        for datum in item.data:
+            encoded.append(lines.encode_datum(q + len(encoded), item, self.blobs.put(datum)))
+        return encoded
+
+    def commit(self) -> None:
+        """Write what is buffered. Raises OSError where the disk refuses; what it took is not written twice."""
+        fd = self._fd if self._fd is not None else self._open()
+        while self._buffer:
+            written = os.write(fd, self._buffer)
+            del self._buffer[:written]
+            self.offset += written
+        if self._fsync is not None and self._clock() - self._synced >= self._fsync:
+            os.fsync(fd)
+            self._synced = self._clock()
+
+    def _open(self) -> int:
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        return self._fd
+
+    def close(self) -> None:
+        """Release the file; what a refusing disk left buffered is lost."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+class Damage(msgspec.Struct):
+    """What a reader had to skip: `torn` last line cut short, `damaged` lines, `missing` numbers in the sequence,
+    `blobs` whose file is gone or changed."""
+
+    torn: int = 0
+    damaged: int = 0
+    missing: int = 0
+    blobs: int = 0
+
+    def __bool__(self) -> bool:
+        return any(msgspec.structs.astuple(self))
+
+    def __str__(self) -> str:
+        counts = [f"{count} {name}" for name, count in msgspec.structs.asdict(self).items() if count]
+        return ", ".join(counts) or "none"
+
+
+class SegmentReader:
+    """Reads a segment from byte `offset` on, again and again while it grows.
+
+    A line without its newline is left for the next `read`: it may still be written. `finish` counts it as torn.
+
+    Example:
+        reader = SegmentReader(path)
+        while items := reader.read():
+            ...
+        print(reader.finish())
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        self.header: lines.Header | None = None
+        self.damage = Damage()
+        self._blobs = BlobStore(path.parent / "blobs")
+        self._expected_q: int | None = 0 if offset == 0 else None
+        self._damaged_here = 0
+
+    def read(self, max_bytes: int = READ_BYTES, until: int | None = None) -> list[Item]:
+        """Return the next items, at most about `max_bytes` of them and none past byte `until`; empty at the end."""
+        while True:
+            items, went_on = self._read_chunk(max_bytes, until)
+            if items or not went_on:
+                return items
+
+    def _read_chunk(self, max_bytes: int, until: int | None) -> tuple[list[Item], bool]:
+        size = max_bytes if until is None else min(max_bytes, until - self.offset)
+        if size <= 0:
+            return [], False
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            chunk = file.read(size)
+            if chunk and b"\n" not in chunk:
+                chunk += file.readline()  # one line longer than the chunk
+        end = chunk.rfind(b"\n") + 1
+        items = [item for line in chunk[:end].split(b"\n")[:-1] if (item := self._item(line)) is not None]
+        self.offset += end
+        return items, end > 0
+
+    def finish(self) -> Damage:
+        """Count an unfinished last line as torn and return what was skipped in all."""
+        self.damage.torn = int(self.path.stat().st_size > self.offset)
+        return self.damage
+
+    def _item(self, line: bytes) -> Item | None:
+        try:
+            if line.startswith(b'{"flexlogger":'):
+                self.header = lines.decode_header(line)
+                return None
+            parsed = lines.decode_line(line)
+        except lines.DamagedLineError:
+            self.damage.damaged += 1
+            self._damaged_here += 1
+            return None
+        if self._expected_q is not None:  # a damaged line leaves a gap too; it is counted once
+            self.damage.missing += max(0, parsed.q - self._expected_q - self._damaged_here)
+        self._expected_q = parsed.q + 1
+        self._damaged_here = 0
+        return self._rebuild(parsed)
+
+    def _rebuild(self, line: lines.Line) -> Item | None:
+        if line.v is not None:
+            return Record(line.s, line.t, lines.values_of(line))
+        if line.d is not None:
+            try:
+                return Record(line.s, line.t, {}, (self._blobs.get(line.d),))
+            except (OSError, ValueError):
+                self.damage.blobs += 1
+                return None
+        if line.definition is not None:
+            body = line.definition
+            return Definition(line.t, body.plots, body.meters, body.layout)
+        if line.ev is not None:
+            return Event(line.t, line.ev.kind, line.ev.info, line.ev.step)
+        return End(line.t, line.end or "finished")
+
+
+def segments(run_dir: Path) -> list[Path]:
+    """The segment files of a run, oldest first (their names carry the start time)."""
+    return sorted(run_dir.glob("*.jsonl"), key=lambda path: (path.stem.rsplit("-", 2)[-2:], path.name))
