@@ -70,16 +70,13 @@ class ScalarMeter(BaseMeter):
 
     def __init__(self) -> None:
         self.buffer: list[float] = []
+        self.count = 0
+        """How many numbers the state holds apart from `buffer` (weighted ones count as their weight)."""
 
     def fold(self) -> None:
         """Take the pending numbers of `buffer` into the state and clear it."""
         raise NotImplementedError
 
     @property
-    def folded(self) -> bool:
-        """True where the state already holds numbers apart from `buffer`."""
-        raise NotImplementedError
-
-    @property
     def empty(self) -> bool:
-        return not self.buffer and not self.folded
+        return not self.buffer and not self.count
