@@ -108,9 +108,7 @@ def fits(types: Iterable[str], value: object) -> bool:
     return any(_IS[word](value) for word in types)
 
 
-def check_opts(
-    options: Iterable[Option], opts: Mapping[str, Any], kind: str = "option"
-) -> list[tuple[str, str]]:
+def check_opts(options: Iterable[Option], opts: Mapping[str, Any], kind: str = "option") -> list[tuple[str, str]]:
     """Check `opts` against their `options`; return (key, message) for each thing wrong, in the order of `opts`.
 
     Keys that are missing come last. Messages call a key a `kind`.
@@ -162,5 +160,6 @@ def _expected(option: Option) -> str:
         return f"a list of {names}" if option.types == ("array",) else f"one of {names}"
     plural = " or ".join(_PLURALS[word] for word in option.items)
     text = " or ".join(f"a list of {plural}" if word == "array" and plural else _WORDS[word] for word in option.types)
-    bounds = [("of at least", option.minimum), ("of at most", option.maximum)]
-    return " ".join([text, *(f"{preposition} {bound:g}" for preposition, bound in bounds if bound is not None)])
+    bounds = [("at least", option.minimum), ("at most", option.maximum)]
+    limits = " and ".join(f"{side} {bound:g}" for side, bound in bounds if bound is not None)
+    return f"{text} of {limits}" if limits else text

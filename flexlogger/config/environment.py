@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from flexlogger.config.tree import Entry, FromEnvironment, Items, Leaf, Node, Problems, Table, join
 
@@ -38,6 +39,21 @@ def _leaf(leaf: Leaf, problems: Problems, path: str, variables: Mapping[str, str
         name = match[1].strip()
         if name not in variables:
             problems.add(leaf.place, path, f"environment variable {name!r} is not set; set it, or write the value here")
-        return variables.get(name, "")
+        return variables.get(name, "unset")  # any word will do: the problem above already refuses the declaration
 
     return Leaf(FromEnvironment(_VARIABLE.sub(value, leaf.value), leaf.value), leaf.place)
+
+
+def disclose(value: Any) -> Any:
+    """Return plain data whose strings show what they hold.
+
+    >>> disclose({"server": FromEnvironment("http://example.org", "${env:SERVER}")})
+    {'server': 'http://example.org'}
+    """
+    if isinstance(value, FromEnvironment):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: disclose(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [disclose(item) for item in value]
+    return value

@@ -1,0 +1,69 @@
+"""Every key a declaration may hold, with its type and meaning: the check and the JSON Schema both read it here."""
+
+from __future__ import annotations
+
+from flexlogger.catalog import Option
+from flexlogger.plots.catalog import DISPLAY
+
+_TEXT, _WHOLE, _YES_NO = ("string",), ("integer",), ("boolean",)
+_PORT = Option("port", _WHOLE, "port of the dashboard server", 8097, minimum=1, maximum=65535)
+_SERVER = Option("server", _TEXT, "address of the dashboard server", "http://localhost")
+_TOKEN = Option("token", _TEXT, "the server's token, best as ${env:NAME}; never logged")
+
+TOP = (
+    Option("extends", ("string", "array"), "presets and files to start from, as names, paths or a+b", items=_TEXT),
+    Option("phases", ("array",), "what {phase} in a name stands for", ["train", "test"], items=_TEXT),
+    Option("env", _TEXT, "visdom environment; the run's name if not given"),
+    Option("uid", _TEXT, "who owns the windows: the same uid continues them; the environment if not given"),
+    _SERVER,
+    _PORT,
+    _TOKEN,
+    Option("project", _TEXT, "folder that groups runs"),
+    Option("run", _TEXT, "name of the run; date and time if not given"),
+    Option("dir", _TEXT, "where run logs are kept; FLEXLOGGER_DIR or ./flexlogger_runs if not given"),
+    Option("plots", ("object",), "windows by name"),
+    Option("meters", ("object",), "what is measured, by name"),
+    Option("sinks", ("array",), "views to feed: visdom, terminal, memory; names or {name: options}", ["visdom"]),
+    Option("layout", ("object",), "how windows are placed"),
+    Option("max_points", _WHOLE, "most points of a trace that a window keeps", 2000, minimum=4),
+    Option("max_media", _WHOLE, "largest array, image or text that is kept, in bytes", 16 * 2**20, minimum=1),
+    Option("runlog", ("boolean", "string"), "whether the run log is written", True, (True, False, "on", "off")),
+    Option("fsync", ("number",), "seconds between fsync calls of the run log; never if not given", minimum=0),
+    Option("strict", _YES_NO, "whether adding to an unknown meter is an error (or one warning)", True),
+)
+
+PLOT = (
+    Option("type", _TEXT, "plot type; chosen by what its meters yield if not given"),
+    Option("opts", ("object",), "options of the plot type"),
+    Option("x", _TEXT, "what x is: step, time (hours) or the name of a meter", "step"),
+    Option("max_points", _WHOLE, "most points of a trace that this window keeps", 2000, minimum=4),
+)
+
+METER = (
+    Option("type", _TEXT, "a meter's name, or the dotted path of a class", required=True),
+    Option("opts", ("object",), "options of the meter"),
+    Option("target", _TEXT, "the plot it is drawn in; the plot of the meter's own name if not given"),
+    Option("display", ("object",), "how its traces look"),
+    Option("labels", ("array",), "names of the entries of its vector or matrix", items=("string", "integer", "number")),
+    Option("unit", _TEXT, "unit of its values; meters of one plot share it"),
+)
+
+LAYOUT = (
+    Option("columns", _WHOLE, "windows side by side", minimum=1),
+    Option("width", _WHOLE, "width of a window in pixels", minimum=50),
+    Option("height", _WHOLE, "height of a window in pixels", minimum=50),
+    Option("order", ("array",), "names of plots, first to last", items=_TEXT),
+)
+
+SINKS: dict[str, tuple[Option, ...]] = {
+    "visdom": (
+        Option("client", _TEXT, "who talks to the server: we do, or the visdom package", "http", ("http", "package")),
+        _SERVER,
+        _PORT,
+        _TOKEN,
+    ),
+    "terminal": (),
+    "memory": (),
+}
+
+__all__ = ["DISPLAY", "LAYOUT", "METER", "PLOT", "SINKS", "TOP"]
