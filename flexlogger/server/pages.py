@@ -77,8 +77,8 @@ class ComparePage(Page):
             raise Refused(400, f"visdom cannot compare these: {type(error).__name__}: {error}") from error
 
     def _known(self, names: str) -> list[str]:
-        asked = [env_name(name) for name in names.split("+")]
-        return [name for name in asked if name in self.state]
+        # sorted: visdom lays the first of them under the sorted rest and would show one twice, another never
+        return sorted({env_name(name) for name in names.split("+")}.intersection(self.state))
 
 
 class UserStyle(Handler):
