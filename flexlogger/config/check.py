@@ -126,11 +126,16 @@ def _sinks(top: Section, problems: Problems) -> tuple[SinkConfig, ...]:
     return tuple(sinks)
 
 
+_SINK_VERBS = ("write", "flush", "close")
+
+
 def _sink(item: Node, path: str, problems: Problems) -> SinkConfig | None:
     if isinstance(item, Table) and len(item.entries) == 1:
         ((name, entry),) = item.entries.items()
     elif isinstance(item, Leaf) and isinstance(item.value, str):
         name, entry = str(item.value), Entry(item.place, Table({}, item.place))
+    elif isinstance(item, Leaf) and all(callable(getattr(item.value, verb, None)) for verb in _SINK_VERBS):
+        return SinkConfig(type(item.value).__name__, sink=item.value)
     else:
         came = describe(plain(item))
         problems.add(item.place, path, f"expected a sink's name or {{name: options}}, but got {came}")

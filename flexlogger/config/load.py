@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flexlogger.config.check import check
@@ -23,14 +23,14 @@ Declaration = str | os.PathLike[str] | Mapping[str, Any]
 def load(
     source: Declaration,
     *,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
     presets_dirs: Folders | None = None,
     allow_imports: Iterable[str] = (),
 ) -> Dashboard:
     """Merge and check a declaration; return the frozen dashboard.
 
-    `source` is the path of a YAML file, presets and paths joined by ``+``, or a mapping; `overrides` are merged over
-    it. Presets come from `presets_dirs` (FLEXLOGGER_PRESETS if not given) and from the package. Dotted paths of meters
+    `source` is the path of a YAML file, presets and paths joined by ``+``, or a mapping; `overrides` (one
+    mapping, or several in order) are merged over it. Presets come from `presets_dirs` (FLEXLOGGER_PRESETS if not given) and from the package. Dotted paths of meters
     may stand below torchmetrics, torchnet, flexlogger and `allow_imports`; nothing is imported here.
 
     Raises ConfigError with every problem found.
@@ -45,8 +45,8 @@ def load(
     problems = Problems()
     chain = Chain(user_folders() if presets_dirs is None else presets_dirs, problems)
     _add(chain, source, problems)
-    if overrides:
-        chain.add_table(from_mapping(overrides, problems, "<arguments>"))
+    for layer in [overrides] if isinstance(overrides, Mapping) else overrides:
+        chain.add_table(from_mapping(layer, problems, "<arguments>"))
     root = interpolate(merge(chain.tables), problems)
     assert isinstance(root, Table)
     dashboard = check(root, chain.complete, allow_imports, problems)

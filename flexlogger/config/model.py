@@ -26,10 +26,11 @@ class MeterConfig(msgspec.Struct, frozen=True):
 
 
 class SinkConfig(msgspec.Struct, frozen=True):
-    """One view: `type` is visdom, terminal or memory; `opts` are its own."""
+    """One view: `type` is visdom, terminal or memory; `opts` are its own. In code a `sink` may be given as an object."""
 
     type: str
     opts: dict[str, Any] = {}
+    sink: Any = None
 
 
 class Dashboard(msgspec.Struct, frozen=True):
