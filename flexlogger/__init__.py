@@ -1,1 +1,83 @@
-"""Describe a dashboard once, in YAML or a dict; feed it with add and log; watch it live."""
+"""Describe a dashboard once, in YAML or a dict; feed it with `add` and `log`; watch it live.
+
+Names are imported when first used: `import flexlogger` costs milliseconds and needs neither torch nor visdom.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flexlogger.config.presets import PresetInfo, preset_info, preset_names
+    from flexlogger.errors import (
+        ConfigError,
+        FlexLoggerError,
+        MissingExtraError,
+        RunLogError,
+        ServerError,
+        SinkError,
+        UnknownNameError,
+        ValueRefusedError,
+    )
+    from flexlogger.logger import FlexLogger, get_preset_logger
+    from flexlogger.meters.catalog import MeterInfo, meter_info, meter_types
+    from flexlogger.plots.catalog import PlotInfo, plot_info, plot_types
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "FlexLogger": "logger",
+    "get_preset_logger": "logger",
+    "PresetInfo": "config.presets",
+    "preset_info": "config.presets",
+    "preset_names": "config.presets",
+    "MeterInfo": "meters.catalog",
+    "meter_info": "meters.catalog",
+    "meter_types": "meters.catalog",
+    "PlotInfo": "plots.catalog",
+    "plot_info": "plots.catalog",
+    "plot_types": "plots.catalog",
+    "ConfigError": "errors",
+    "FlexLoggerError": "errors",
+    "MissingExtraError": "errors",
+    "RunLogError": "errors",
+    "ServerError": "errors",
+    "SinkError": "errors",
+    "UnknownNameError": "errors",
+    "ValueRefusedError": "errors",
+}
+
+__all__ = [
+    "ConfigError",
+    "FlexLogger",
+    "FlexLoggerError",
+    "MeterInfo",
+    "MissingExtraError",
+    "PlotInfo",
+    "PresetInfo",
+    "RunLogError",
+    "ServerError",
+    "SinkError",
+    "UnknownNameError",
+    "ValueRefusedError",
+    "get_preset_logger",
+    "meter_info",
+    "meter_types",
+    "plot_info",
+    "plot_types",
+    "preset_info",
+    "preset_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'flexlogger' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"flexlogger.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -145,17 +145,18 @@ class Feed:
     def flush_views(self, timeout: float) -> bool:
         """Wait until every view shows what was delivered to it."""
         deadline = self._clock() + timeout
-        return all([view.flush(max(0.0, deadline - self._clock())) for view in self.views])
+        shown = [view.flush(max(0.0, deadline - self._clock())) for view in self.views]  # each gets its chance
+        return all(shown)
 
     def close(self, timeout: float, status: str) -> bool:
         """Write the end line, then give the views `timeout` seconds. False where something is left behind."""
         if not self.stuck:
             self.write([End(self._wall(), status)])
         on_disk = not self.stuck
-        shown = all([view.close(timeout) for view in self.views])
+        shown = [view.close(timeout) for view in self.views]
         if self.writer is not None:
             self.writer.close()
-        return on_disk and shown
+        return on_disk and all(shown)
 
     def after_fork(self) -> None:
         """In the child: the parent's segment and views are not ours."""

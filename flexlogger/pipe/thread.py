@@ -25,6 +25,10 @@ HELP_S = 0.05
 class Source(Protocol):
     """Where records wait whose values are still on a device (`flexlogger.readback`)."""
 
+    @property
+    def pending(self) -> int:
+        """How many records wait."""
+
     def drain(self, take: Callable[[Item], None]) -> None:
         """Hand over, in order, each record that has arrived, before it stops counting as pending."""
 
@@ -76,13 +80,13 @@ class ThreadPipe:
 
     def _submit_slowly(self, item: Item, size: int) -> bool:
         if self._closed:
-            return self._drop("after close")
+            return self.drop("after close")
         if self._worker is None:
             self._start()
         if self._weight() + size > self._max_bytes:
             self._help()
             if self._weight() + size > self._max_bytes:
-                return self._drop("queue full")
+                return self.drop("queue full")
         self._large_in += size
         self._set_limit()
         self._queue.append(item)
@@ -94,7 +98,8 @@ class ThreadPipe:
     def _set_limit(self) -> None:
         self._limit = (self._max_bytes - self._large_in + self._large_out) // ITEM_BYTES
 
-    def _drop(self, reason: str) -> bool:
+    def drop(self, reason: str) -> bool:
+        """Count an item that is not taken; False, as `submit` returns it."""
         self._dropped[reason] += 1
         return False
 
@@ -164,6 +169,8 @@ class ThreadPipe:
     def _settle(self, barrier: Barrier) -> None:
         if self._feed.stuck:
             self._queue.appendleft(barrier)
+        elif self._source is not None and self._source.pending:
+            self._queue.append(barrier)  # behind what will arrive
         else:
             barrier.reached.set()
 

@@ -1,0 +1,1 @@
+"""The run log, the truth every view is made from."""

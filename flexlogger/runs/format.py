@@ -99,7 +99,7 @@ def seal(body: bytes) -> bytes:
 
 
 def unseal(line: bytes) -> bytes:
-    """Return a sealed line (without its newline) as a plain JSON object; raise `DamagedLineError` where it is not whole."""
+    """Return a sealed line (without its newline) as a JSON object; raise `DamagedLineError` where it is not whole."""
     head, tail = line[:-_TAIL], line[-_TAIL:]
     if tail[:6] != b',"c":"' or tail[6:] != b'%08x"}' % crc32(head):
         raise DamagedLineError("checksum does not match")

@@ -1,0 +1,121 @@
+"""The dashboard: each window whole and bounded, sent to a visdom server that may come and go."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from flexlogger.errors import ServerError
+from flexlogger.plots.board import Board
+from flexlogger.records import Item, Panel
+from flexlogger.sinks.wire import Address, Connection
+
+
+class Sender(Protocol):
+    """How a window reaches a server: our own connection, or a user's visdom object."""
+
+    def open(self) -> int:
+        """Reach the server; return a number that changes when it may have forgotten its windows. Raises ServerError."""
+
+    def send(self, window: dict[str, Any]) -> None:
+        """Replace one window. Raises ServerError."""
+
+    def close(self) -> None:
+        """Let go of the server."""
+
+
+class HttpSender:
+    """Sends windows over visdom's HTTP protocol."""
+
+    def __init__(self, where: Address, token: str | None = None) -> None:
+        self._connection = Connection(where, token)
+        self.open = self._connection.open
+        self.close = self._connection.close
+
+    def send(self, window: dict[str, Any]) -> None:
+        """Replace one window; the server answers with its id."""
+        answer = self._connection.post("/events", window).decode(errors="replace")
+        if answer != window["win"]:
+            raise ServerError(
+                f"{self._connection.where} did not take the window {window['layout'].get('title', '')!r}: is it a "
+                f"visdom server? It answered {answer[:80]!r}"
+            )
+
+
+class ClientSender:
+    """Sends windows through a visdom.Visdom object of the user's."""
+
+    def __init__(self, viz: Any) -> None:
+        self._viz = viz
+
+    def open(self) -> int:
+        """visdom's client does not tell when its server was restarted."""
+        return 1
+
+    def send(self, window: dict[str, Any]) -> None:
+        """Replace one window; visdom's client tells a failure only by an answer that is not the window's id."""
+        try:
+            answer = self._viz._send(window, endpoint="events")
+        except Exception as error:  # visdom raises ConnectionError, RuntimeError and its own kinds
+            raise ServerError(f"visdom's client failed: {error}") from error
+        if answer != window["win"]:
+            raise ServerError(f"visdom's client could not send a window (it answered {str(answer)[:80]!r})")
+
+    def close(self) -> None:
+        """The object is the user's."""
+
+
+def window_id(uid: str, env: str, plot: str) -> str:
+    """The id of a plot's window: the same for the same (uid, env, plot), so a resumed run continues its windows.
+
+    >>> window_id("a", "main", "loss") == window_id("a", "main", "loss") != window_id("b", "main", "loss")
+    True
+    """
+    return "flex_" + hashlib.blake2s("\0".join((uid, env, plot)).encode(), digest_size=10).hexdigest()
+
+
+class VisdomSink:
+    """Draws a `Board` on a visdom server.
+
+    Every changed window is replaced whole (VISDOM's cheapest way), so a restarted server is complete again after one
+    flush. `sent` and `sent_bytes` count windows and their points for tests and `status`.
+    """
+
+    def __init__(self, sender: Sender, env: str, uid: str) -> None:
+        self.board = Board()
+        self.sent = 0
+        self._sender = sender
+        self._env = env
+        self._uid = uid
+        self._generation = 0
+
+    def write(self, batch: Sequence[Item]) -> None:
+        """Take items into the board."""
+        self.board.write(batch)
+
+    def flush(self) -> None:
+        """Send every window that has changed since it was last sent; all of them to a new connection."""
+        generation = self._sender.open()
+        if generation != self._generation:
+            self.board.mark_all_dirty()
+            self._generation = generation
+        for plot in self.board.dirty():
+            version = self.board.version(plot)
+            self._sender.send(self._window(plot, self.board.panel(plot)))
+            self.board.mark_clean(plot, version)
+            self.sent += 1
+
+    def _window(self, plot: str, panel: Panel) -> dict[str, Any]:
+        env = self.board.env_of(plot) or self._env
+        return {
+            "win": window_id(self._uid, env, plot),
+            "eid": env,
+            "data": panel.data,
+            "layout": panel.layout,
+            "opts": panel.opts,
+        }
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self._sender.close()

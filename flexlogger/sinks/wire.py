@@ -1,0 +1,114 @@
+"""visdom's small HTTP protocol: one kept-alive connection, time-outs on every call, answers that are checked."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from flexlogger.errors import ServerError, ValueRefusedError
+
+CONNECT_S = 2.0
+ANSWER_S = 5.0
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a dashboard server listens; `str` gives its URL.
+
+    >>> str(address("localhost", 8097)), str(address("https://dash.example/visdom", None))
+    ('http://localhost:8097', 'https://dash.example:443/visdom')
+    """
+
+    scheme: str
+    host: str
+    port: int
+    base: str = ""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.base}"
+
+
+def address(server: str, port: int | None) -> Address:
+    """Read a server as users write it: `localhost`, `http://127.0.0.1`, `https://dash.example/visdom`.
+
+    A port inside `server` wins over `port`. Raises ValueRefusedError.
+    """
+    parts = urlsplit(server if "://" in server else f"http://{server}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueRefusedError(f"server: expected a host name or an http(s) URL, got {server!r}")
+    default = 443 if parts.scheme == "https" else 80
+    return Address(parts.scheme, parts.hostname, parts.port or port or default, parts.path.rstrip("/"))
+
+
+class Connection:
+    """Requests to one server, one at a time.
+
+    `generation` grows with every new TCP connection. A server that was restarted is always noticed that way, because
+    the old connection is gone: whoever remembers the generation knows that the server may have forgotten everything.
+    """
+
+    def __init__(self, where: Address, token: str | None = None) -> None:
+        self.where = where
+        self.generation = 0
+        self._headers = {"Content-Type": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._http: http.client.HTTPConnection | None = None
+
+    def open(self) -> int:
+        """Make sure that there is a live connection; return its generation. Raises ServerError."""
+        if self._http is None or self._gone():
+            self.close()
+            self._connect()
+        return self.generation
+
+    def _gone(self) -> bool:
+        """An idle connection that has something to read was closed by the other side."""
+        assert self._http is not None
+        return self._http.sock is None or bool(select.select([self._http.sock], [], [], 0)[0])
+
+    def _connect(self) -> None:
+        kind = http.client.HTTPSConnection if self.where.scheme == "https" else http.client.HTTPConnection
+        connection = kind(self.where.host, self.where.port, timeout=CONNECT_S)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise ServerError(f"no dashboard server answers at {self.where} ({_reason(error)})") from error
+        connection.sock.settimeout(ANSWER_S)
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._http = connection
+        self.generation += 1
+
+    def post(self, path: str, body: dict[str, Any]) -> bytes:
+        """POST a JSON body and return the answer's body. Raises ServerError where it is not a plain success."""
+        self.open()
+        assert self._http is not None
+        try:
+            self._http.request("POST", self.where.base + path, msgspec.json.encode(body), self._headers)
+            response = self._http.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise ServerError(f"the dashboard server at {self.where} does not answer ({_reason(error)})") from error
+        if response.status in (401, 403):
+            raise ServerError(f"the dashboard server at {self.where} refused us ({response.status}): check the token")
+        if response.status != 200:
+            raise ServerError(f"the dashboard server at {self.where} answered {path} with status {response.status}")
+        return answer
+
+    def close(self) -> None:
+        """Let go of the connection; the next call makes a new one."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()

@@ -1,0 +1,191 @@
+"""From a checked dashboard to running parts: meters into channels, sinks into views, a run folder, a pipe."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from flexlogger import faults
+from flexlogger.channels import Channel
+from flexlogger.config.model import Dashboard, MeterConfig, SinkConfig
+from flexlogger.errors import ConfigError, FlexLoggerError, MissingExtraError, Problem, ValueRefusedError
+from flexlogger.meters.build import build_meter
+from flexlogger.pipe.feed import Feed
+from flexlogger.pipe.thread import ThreadPipe
+from flexlogger.plots.catalog import PLOTS
+from flexlogger.readback import Readback
+from flexlogger.records import Kind, PlotDef
+from flexlogger.runs.segment import SegmentWriter, segments
+from flexlogger.sinks.base import Sink
+from flexlogger.sinks.view import View
+from flexlogger.sinks.wire import Address
+
+DEFAULT_PORT = 8097
+DEFAULT_DIR = "flexlogger_runs"
+
+
+# ---- meters
+
+
+def without(dashboard: Dashboard, names: Collection[str]) -> Dashboard:
+    """A dashboard less some plots (with their meters) and meters."""
+    plots = tuple(plot for plot in dashboard.plots if plot.name not in names)
+    meters = tuple(m for m in dashboard.meters if m.name not in names and m.target not in names)
+    return msgspec.structs.replace(dashboard, plots=plots, meters=meters)
+
+
+def build_channels(
+    dashboard: Dashboard, old: Mapping[str, Channel], allow_imports: Iterable[str]
+) -> dict[str, Channel]:
+    """Make the meters of a dashboard; those whose declaration is unchanged are kept with what they have gathered.
+
+    Raises ConfigError with every meter that cannot be made.
+    """
+    plots = {plot.name: plot for plot in dashboard.plots}
+    channels: dict[str, Channel] = {}
+    problems: list[Problem] = []
+    for config in dashboard.meters:
+        known = old.get(config.name)
+        if known is not None and known.config == config:
+            channels[config.name] = known
+            continue
+        try:
+            channels[config.name] = _channel(config, plots[config.target], tuple(allow_imports))
+        except FlexLoggerError as error:
+            problems.append(Problem(config.place, f"meters.{config.name}", str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return channels
+
+
+def _channel(config: MeterConfig, plot: PlotDef, allow_imports: tuple[str, ...]) -> Channel:
+    meter = build_meter(config.type, config.opts, kind_hint=_kind(plot), allow_imports=allow_imports)
+    labels = plot.opts.get("labels", ())
+    return Channel(config, meter, tuple(map(str, labels)) if isinstance(labels, (list, tuple)) else ())
+
+
+def _kind(plot: PlotDef) -> Kind:
+    """What a meter of unknown shape should make of its values: the one kind its plot draws, else whatever comes."""
+    accepts = PLOTS[plot.type].accepts - {"any"}
+    return next(iter(accepts)) if len(accepts) == 1 else "any"
+
+
+# ---- the run
+
+
+class Run:
+    """An open run: its name, folder and dashboard address, and the pipe that leads there."""
+
+    def __init__(self, name: str, folder: Path, env: str, uid: str, url: str | None, pipe: ThreadPipe) -> None:
+        self.name = name
+        self.folder = folder
+        self.env = env
+        self.uid = uid
+        self.url = url
+        self.pipe = pipe
+        self._pid = os.getpid()
+
+    def close(self, timeout: float) -> None:
+        """Close the pipe; where a view did not get everything, say so and how to draw it later."""
+        complete = self.pipe.close(timeout, "finished" if os.getpid() == self._pid else "forked")
+        status = self.pipe.status()
+        if status["dropped"]:
+            faults.log.warning("flexlogger: dropped %s", status["dropped"])
+        if not complete and not status["stuck"]:
+            faults.log.warning("flexlogger: the dashboard is not complete; everything is in %s", self.folder)
+        if status["stuck"]:
+            faults.log.warning("flexlogger: the run log is not complete: %s could not be written", self.folder)
+
+
+def open_run(dashboard: Dashboard, viz: Any, readback: Readback) -> Run:
+    """Open the run of a dashboard: its folder, its views, its pipe."""
+    name = dashboard.run or new_run_name()
+    env = dashboard.env or name
+    uid = dashboard.uid or env
+    folder = Path(dashboard.dir or os.environ.get("FLEXLOGGER_DIR") or DEFAULT_DIR)
+    folder = folder / (dashboard.project or "default") / name
+    history = segments(folder) if folder.is_dir() else []
+    views, url = [], None
+    for config in dashboard.sinks:
+        sink, repair, address = _sink(config, dashboard, viz, env, uid)
+        url = url or address
+        views.append(View(sink, config.type, history=history, repair=repair))
+    writer = partial(SegmentWriter, folder, name, fsync=dashboard.fsync) if dashboard.runlog else None
+    pipe = ThreadPipe(Feed(writer, views), source=readback)
+    return Run(name, folder, env, uid, url, pipe)
+
+
+def new_run_name(now: float | None = None) -> str:
+    """A run's name where none is given: date, time and four random letters, so that names sort by time.
+
+    >>> new_run_name(0.0)[:8]
+    '19700101'
+    """
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(2)
+
+
+# ---- views
+
+
+def _sink(config: SinkConfig, dashboard: Dashboard, viz: Any, env: str, uid: str) -> tuple[Sink, str, str | None]:
+    """Make a view's sink; also the hint shown when it is away, and the dashboard's URL where it is one."""
+    if config.sink is not None:
+        return config.sink, "", None
+    if config.type == "terminal":
+        from flexlogger.sinks.terminal import TerminalSink
+
+        return TerminalSink(), "", None
+    if config.type == "memory":
+        from flexlogger.sinks.memory import MemorySink
+
+        return MemorySink(), "", None
+    return _visdom(config, dashboard, viz, env, uid)
+
+
+def _visdom(config: SinkConfig, dashboard: Dashboard, viz: Any, env: str, uid: str) -> tuple[Sink, str, str | None]:
+    from flexlogger.sinks.visdom import ClientSender, HttpSender, Sender, VisdomSink
+    from flexlogger.sinks.wire import address
+
+    server = config.opts.get("server") or dashboard.server or os.environ.get("FLEXLOGGER_SERVER") or "localhost"
+    port = config.opts.get("port") or dashboard.port or _port_from_environment()
+    token = config.opts.get("token") or dashboard.token or os.environ.get("FLEXLOGGER_TOKEN")
+    where = address(server, port)
+    sender: Sender
+    if viz is not None:
+        sender = ClientSender(viz)
+    elif config.opts.get("client") == "package":
+        sender = ClientSender(_visdom_client(where, env))
+    else:
+        sender = HttpSender(where, token)
+    repair = f"Start a server with: flexlogger server --port {where.port}"
+    return VisdomSink(sender, env, uid), repair, f"{where}/env/{quote(env)}"
+
+
+def _visdom_client(where: Address, env: str) -> Any:
+    """The visdom package's own client; it prints and blocks when its server is away, which a view's thread bears."""
+    try:
+        import visdom
+    except ImportError as error:
+        raise MissingExtraError("sinks: visdom: client: package", "visdom", "visdom") from error
+    return visdom.Visdom(
+        server=f"{where.scheme}://{where.host}",
+        port=where.port,
+        base_url=where.base or "/",
+        env=env,
+        use_incoming_socket=False,
+    )
+
+
+def _port_from_environment() -> int:
+    text = os.environ.get("FLEXLOGGER_PORT", "")
+    if text and not text.isdigit():
+        raise ValueRefusedError(f"FLEXLOGGER_PORT: expected a port number, got {text!r}")
+    return int(text) if text else DEFAULT_PORT
