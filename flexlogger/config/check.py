@@ -126,15 +126,12 @@ def _sinks(top: Section, problems: Problems) -> tuple[SinkConfig, ...]:
     return tuple(sinks)
 
 
-_SINK_VERBS = ("write", "flush", "close")
-
-
 def _sink(item: Node, path: str, problems: Problems) -> SinkConfig | None:
     if isinstance(item, Table) and len(item.entries) == 1:
         ((name, entry),) = item.entries.items()
     elif isinstance(item, Leaf) and isinstance(item.value, str):
         name, entry = str(item.value), Entry(item.place, Table({}, item.place))
-    elif isinstance(item, Leaf) and all(callable(getattr(item.value, verb, None)) for verb in _SINK_VERBS):
+    elif isinstance(item, Leaf) and _is_sink(item.value):
         return SinkConfig(type(item.value).__name__, sink=item.value)
     else:
         came = describe(plain(item))
@@ -145,6 +142,11 @@ def _sink(item: Node, path: str, problems: Problems) -> SinkConfig | None:
         return None
     opts = read(entry, join(path, name), SINKS[name], problems, f"option of sink {name}")
     return SinkConfig(name, disclose(opts.values))
+
+
+def _is_sink(value: object) -> bool:
+    verbs = ("write", "flush", "close")
+    return not isinstance(value, type) and all(callable(getattr(value, verb, None)) for verb in verbs)
 
 
 def _layout(root: Table, top: Section, plots: dict[str, Plot], complete: bool, problems: Problems) -> Layout:

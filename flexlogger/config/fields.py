@@ -23,7 +23,7 @@ TOP = (
     Option("dir", _TEXT, "where run logs are kept; FLEXLOGGER_DIR or ./flexlogger_runs if not given"),
     Option("plots", ("object",), "windows by name"),
     Option("meters", ("object",), "what is measured, by name"),
-    Option("sinks", ("array",), "views to feed: visdom, terminal, memory; names or {name: options}", ["visdom"]),
+    Option("sinks", ("array",), "views to feed, as names or {name: options}: visdom, terminal, memory", ["visdom"]),
     Option("layout", ("object",), "how windows are placed"),
     Option("max_points", _WHOLE, "most points of a trace that a window keeps", 2000, minimum=4),
     Option("max_media", _WHOLE, "largest array, image or text that is kept, in bytes", 16 * 2**20, minimum=1),

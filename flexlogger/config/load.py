@@ -29,9 +29,10 @@ def load(
 ) -> Dashboard:
     """Merge and check a declaration; return the frozen dashboard.
 
-    `source` is the path of a YAML file, presets and paths joined by ``+``, or a mapping; `overrides` (one
-    mapping, or several in order) are merged over it. Presets come from `presets_dirs` (FLEXLOGGER_PRESETS if not given) and from the package. Dotted paths of meters
-    may stand below torchmetrics, torchnet, flexlogger and `allow_imports`; nothing is imported here.
+    `source` is the path of a YAML file, presets and paths joined by ``+``, or a mapping; `overrides` (one mapping, or
+    several in order) are merged over it. Presets come from `presets_dirs` (FLEXLOGGER_PRESETS if not given) and from
+    the package. Dotted paths of meters may stand below torchmetrics, torchnet, flexlogger and `allow_imports`; nothing
+    is imported here.
 
     Raises ConfigError with every problem found.
 

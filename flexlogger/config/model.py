@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -26,11 +27,14 @@ class MeterConfig(msgspec.Struct, frozen=True):
 
 
 class SinkConfig(msgspec.Struct, frozen=True):
-    """One view: `type` is visdom, terminal or memory; `opts` are its own. In code a `sink` may be given as an object."""
+    """One view: `type` is visdom, terminal or memory; `opts` are its own. A sink object from code stands in `sink`."""
 
     type: str
     opts: dict[str, Any] = {}
     sink: Any = None
+
+    def __repr__(self) -> str:
+        return _repr_without_secrets(self)
 
 
 class Dashboard(msgspec.Struct, frozen=True):
@@ -61,3 +65,22 @@ class Dashboard(msgspec.Struct, frozen=True):
     strict: bool = True
     notes: tuple[str, ...] = ()
     """What `check` wants to point out without refusing: implicit meters, plots without data."""
+
+    def __repr__(self) -> str:
+        return _repr_without_secrets(self)
+
+
+def _repr_without_secrets(struct: msgspec.Struct) -> str:
+    """Show a struct with its tokens hidden, and the passwords of its URLs."""
+    shown = (f"{key}={_hidden(key, value)}" for key, value in msgspec.structs.asdict(struct).items())
+    return f"{type(struct).__name__}({', '.join(shown)})"
+
+
+def _hidden(key: str, value: Any) -> str:
+    if key == "token" and value is not None:
+        return "'…'"
+    if key == "server" and value is not None:
+        return repr(re.sub(r"//[^/@]*@", "//…@", value))
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name!r}: {_hidden(name, item)}" for name, item in value.items()) + "}"
+    return repr(value)
