@@ -36,8 +36,10 @@ class Source(Protocol):
 class Barrier:
     """Travels through the queue like an item; set once everything before it is on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source | None) -> None:
         self.reached = threading.Event()
+        self.last_lap = source is None
+        """True once nothing that was logged before it can still come in behind it."""
 
 
 class ThreadPipe:
@@ -169,10 +171,13 @@ class ThreadPipe:
     def _settle(self, barrier: Barrier) -> None:
         if self._feed.stuck:
             self._queue.appendleft(barrier)
-        elif self._source is not None and self._source.pending:
-            self._queue.append(barrier)  # behind what will arrive
-        else:
+        elif barrier.last_lap:
             barrier.reached.set()
+        else:
+            assert self._source is not None
+            self._source.drain(self._queue.append)
+            barrier.last_lap = not self._source.pending
+            self._queue.append(barrier)
 
     # ---- waiting
 
@@ -183,7 +188,7 @@ class ThreadPipe:
         deadline = time.monotonic() + timeout
         if self._worker is None:
             self._start()
-        barrier = Barrier()
+        barrier = Barrier(self._source)
         self._queue.append(barrier)
         self._wake.set()
         if not barrier.reached.wait(timeout):

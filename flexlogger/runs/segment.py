@@ -210,5 +210,11 @@ class SegmentReader:
 
 
 def segments(run_dir: Path) -> list[Path]:
-    """The segment files of a run, oldest first (their names carry the start time)."""
-    return sorted(run_dir.glob("*.jsonl"), key=lambda path: (path.stem.rsplit("-", 2)[-2:], path.name))
+    """The segment files of a run, oldest first."""
+    return sorted(run_dir.glob("*-*-*-*.jsonl"), key=_start)
+
+
+def _start(path: Path) -> tuple[int, str]:
+    """A segment's start time, from its name; files that only look like segments come first."""
+    start = path.stem.split("-")[-2]
+    return (int(start) if start.isdigit() else 0, path.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flexlogger.plots.board import Board
 from flexlogger.records import Item, Panel, Record
 
 
@@ -19,14 +18,12 @@ class MemorySink:
 
     def __init__(self) -> None:
         self.items: list[Item] = []
-        self.board = Board()
         self.flushes = 0
         self.closed = False
 
     def write(self, batch: Sequence[Item]) -> None:
         """Keep a batch."""
         self.items.extend(batch)
-        self.board.write(batch)
 
     def flush(self) -> None:
         """Count the flush."""
@@ -46,5 +43,9 @@ class MemorySink:
         return [(record.step, record.values[name]) for record in self.records if name in record.values]
 
     def panel(self, plot: str) -> Panel:
-        """The panel of a plot as a dashboard would be sent it."""
-        return self.board.panel(plot)
+        """The panel of a plot as a dashboard would be sent it now."""
+        from flexlogger.plots.board import Board  # only those who look at panels need the plots
+
+        board = Board()
+        board.write(self.items)
+        return board.panel(plot)

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flexlogger.pipe.feed import Feed
+from flexlogger.pipe.thread import BATCH, ThreadPipe
+from flexlogger.records import End, Event, Item, Record
+from flexlogger.runs.segment import SegmentReader, SegmentWriter, segments
+from flexlogger.sinks.memory import MemorySink
+from flexlogger.sinks.view import View
+
+
+def records(count: int, start: int = 0) -> list[Record]:
+    return [Record(n, 0.0, {"loss": float(n)}) for n in range(start, start + count)]
+
+
+def read_all(folder: Path) -> list[Item]:
+    items: list[Item] = []
+    for path in segments(folder):
+        reader = SegmentReader(path)
+        while more := reader.read():
+            items += more
+        assert not reader.finish()
+    return items
+
+
+def steps(items: list[Item]) -> list[float]:
+    return [item.step for item in items if isinstance(item, Record)]
+
+
+@pytest.fixture
+def make_pipe(tmp_path: Path) -> Iterator[Callable[..., ThreadPipe]]:
+    pipes: list[ThreadPipe] = []
+
+    def make(*views: View, **options: Any) -> ThreadPipe:
+        pipe = ThreadPipe(Feed(partial(SegmentWriter, tmp_path, "run"), views), **options)
+        pipes.append(pipe)
+        return pipe
+
+    yield make
+    for pipe in pipes:
+        pipe.close(5)
+
+
+def test_what_is_flushed_is_on_disk_in_order(tmp_path: Path, make_pipe: Callable[..., ThreadPipe]) -> None:
+    pipe = make_pipe()
+    for record in records(3 * BATCH + 7):
+        assert pipe.submit(record)
+    assert pipe.flush(10)
+    assert steps(read_all(tmp_path)) == list(range(3 * BATCH + 7))
+
+
+def test_closing_writes_the_end_and_later_items_are_counted(
+    tmp_path: Path, make_pipe: Callable[..., ThreadPipe]
+) -> None:
+    pipe = make_pipe()
+    pipe.submit(records(1)[0])
+    assert pipe.close(5)
+    assert not pipe.submit(records(1)[0])
+    assert pipe.status()["dropped"] == {"after close": 1}
+    last = read_all(tmp_path)[-1]
+    assert isinstance(last, End)
+    assert last.status == "finished"
+
+
+def test_a_full_queue_makes_the_caller_write_before_anything_is_lost(
+    tmp_path: Path, make_pipe: Callable[..., ThreadPipe]
+) -> None:
+    pipe = make_pipe(max_bytes=64 * 512)
+    assert all([pipe.submit(record) for record in records(5000)])
+    assert pipe.flush(10)
+    assert steps(read_all(tmp_path)) == list(range(5000))
+
+
+class FullDisk:
+    """Makes write(2) on run logs fail until it is freed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = True
+        real = os.write
+
+        def write(fd: int, data: Any) -> int:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(fd, data)
+
+        monkeypatch.setattr("flexlogger.runs.segment.os.write", write)
+
+
+def test_a_refusing_disk_keeps_the_bound_counts_and_recovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = FullDisk(monkeypatch)
+    now = [0.0]
+    feed = Feed(partial(SegmentWriter, tmp_path, "run"), clock=lambda: now[0])
+    pipe = ThreadPipe(feed, max_bytes=200 * 512)
+    with caplog.at_level(logging.WARNING, "flexlogger"):
+        taken = [pipe.submit(record) for record in records(3000)]
+        assert not pipe.flush(0.3)
+    dropped = taken.count(False)
+    assert dropped > 0
+    assert pipe.status()["dropped"] == {"queue full": dropped}
+    assert len([r for r in caplog.records if "cannot write" in r.message]) == 1
+    disk.full = False
+    now[0] = 60.0
+    assert pipe.flush(10)
+    items = read_all(tmp_path)
+    assert steps(items) == [n for n, was_taken in enumerate(taken) if was_taken]
+    assert [item.info for item in items if isinstance(item, Event)] == [{"queue full": dropped}]
+    pipe.close(5)
+
+
+def test_the_first_value_that_is_not_finite_is_named_once(
+    tmp_path: Path, make_pipe: Callable[..., ThreadPipe]
+) -> None:
+    pipe = make_pipe()
+    for n, value in enumerate([1.0, float("nan"), float("inf"), 2.0, float("nan")]):
+        pipe.submit(Record(n, 0.0, {"loss": value}))
+    pipe.flush(5)
+    events = [item for item in read_all(tmp_path) if isinstance(item, Event)]
+    assert [(e.kind, e.step, e.info["name"]) for e in events] == [("nonfinite", 1, "loss")]
+    assert pipe.status()["nonfinite"]["loss"]["step"] == 1
+
+
+def test_views_get_what_the_log_got(tmp_path: Path, make_pipe: Callable[..., ThreadPipe]) -> None:
+    sink = MemorySink()
+    pipe = make_pipe(View(sink, "memory"))
+    for record in records(100):
+        pipe.submit(record)
+    assert pipe.flush(10, views=True)
+    assert steps(sink.items) == list(range(100))
+    pipe.close(5)
+    assert sink.closed
+
+
+class Slow(MemorySink):
+    """Waits in its first write until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+        self.started = threading.Event()
+
+    def write(self, batch: Any) -> None:
+        self.started.set()
+        assert self.go.wait(30)
+        super().write(batch)
+
+
+def test_a_view_that_falls_behind_reads_on_from_the_log(
+    make_pipe: Callable[..., ThreadPipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flexlogger.sinks.view.WAITING_BYTES", 100 * 512)
+    sink = Slow()
+    pipe = make_pipe(View(sink, "slow"))
+    pipe.submit(records(1)[0])
+    assert pipe.flush(5)
+    assert sink.started.wait(5)
+    for record in records(999, start=1):
+        pipe.submit(record)
+    assert pipe.flush(5)
+    assert pipe.status()["views"]["slow"]["behind"]
+    sink.go.set()
+    assert pipe.flush(20, views=True)
+    assert steps(sink.items) == list(range(1000))
+    for record in records(10, start=1000):
+        pipe.submit(record)
+    assert pipe.flush(5, views=True)
+    assert steps(sink.items) == list(range(1010))
+
+
+def test_without_a_log_a_view_that_falls_behind_counts_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flexlogger.sinks.view.WAITING_BYTES", 100 * 512)
+    sink = Slow()
+    pipe = ThreadPipe(Feed(None, [View(sink, "slow")]))
+    for start in range(0, 1000, 50):
+        for record in records(50, start):
+            pipe.submit(record)
+        assert pipe.flush(5)
+    sink.go.set()
+    assert pipe.flush(10, views=True)
+    assert len(sink.records) + pipe.status()["views"]["slow"]["unseen"] == 1000
+    assert steps(sink.items)[-1] == 999
+    pipe.close(5)
+
+
+class Source:
+    def __init__(self) -> None:
+        self.waiting: list[Record] = []
+        self.arrived = threading.Event()
+
+    @property
+    def pending(self) -> int:
+        return len(self.waiting)
+
+    def drain(self, take: Callable[[Item], None]) -> None:
+        if self.arrived.is_set():
+            while self.waiting:
+                take(self.waiting[0])
+                self.waiting.pop(0)
+
+
+def test_a_flush_waits_for_values_that_are_still_on_a_device(
+    tmp_path: Path, make_pipe: Callable[..., ThreadPipe]
+) -> None:
+    source = Source()
+    source.waiting = list(records(3))
+    pipe = make_pipe(source=source)
+    assert not pipe.flush(0.2)
+    source.arrived.set()
+    assert pipe.flush(5)
+    assert steps(read_all(tmp_path)) == [0, 1, 2]
+
+
+def test_a_forked_child_writes_a_segment_of_its_own(tmp_path: Path, make_pipe: Callable[..., ThreadPipe]) -> None:
+    sink = MemorySink()
+    pipe = make_pipe(View(sink, "memory"))
+    for record in records(5):
+        pipe.submit(record)
+    pid = os.fork()
+    if pid == 0:
+        ok = pipe.submit(records(1, start=100)[0]) and pipe.flush(5) and pipe.close(5, "forked")
+        os._exit(0 if ok else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    for record in records(5, start=5):
+        pipe.submit(record)
+    assert pipe.flush(5, views=True)
+    parent, child = (SegmentReader(path).read() for path in sorted(segments(tmp_path), key=lambda p: str(pid) in p.name))
+    assert steps(parent) == list(range(10))
+    assert steps(child) == [100]
+    assert child[-1] == End(child[-1].time, "forked")  # type: ignore[union-attr]
+    assert steps(sink.items) == list(range(10))

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flexlogger.records import Datum, Definition, End, Event, Item, MeterDef, PlotDef, Record
+from flexlogger.runs.segment import SegmentReader, SegmentWriter, segments
+
+
+def written(folder: Path, items: list[Item]) -> Path:
+    writer = SegmentWriter(folder, "run")
+    writer.append(items)
+    writer.commit()
+    writer.close()
+    return writer.path
+
+
+def same(a: Item, b: Item) -> bool:
+    if isinstance(a, Record) and isinstance(b, Record):
+        pairs = [(a.values.get(n), b.values.get(n)) for n in {*a.values, *b.values}]
+        numbers = all(x == y or (x != x and y != y) for x, y in pairs)
+        data = len(a.data) == len(b.data) and all(
+            (x.name, x.kind) == (y.name, y.kind) and np.array_equal(x.value, y.value)
+            for x, y in zip(a.data, b.data, strict=True)
+        )
+        return (a.step, a.time) == (b.step, b.time) and numbers and data
+    return a == b
+
+
+def example_items() -> list[Item]:
+    matrix = np.arange(4, dtype=np.float32).reshape(2, 2)
+    picture = np.random.default_rng(0).integers(0, 255, (3, 40, 50, 3), dtype=np.uint8)
+    return [
+        Definition(1.0, (PlotDef("loss"),), (MeterDef("a", "AverageValueMeter", "loss"),)),
+        Record(0, 2.0, {"a": 0.1, "b": math.nan, "c": math.inf, "d": -math.inf}),
+        Record(1.5, 3.0, {}, (Datum("m", "matrix", matrix),)),
+        Record(2, 3.0, {}, (Datum("p", "images", picture),)),
+        Record(2, 3.0, {}, (Datum("t", "text", "naïve\n\u2028 text"),)),
+        Event(4.0, "drops", {"queue full": 3}),
+        End(5.0),
+    ]
+
+
+def test_every_kind_of_item_comes_back_as_it_was(tmp_path: Path) -> None:
+    items = example_items()
+    reader = SegmentReader(written(tmp_path, items))
+    back = reader.read()
+    assert not reader.finish()
+    assert len(back) == len(items)
+    assert all(same(a, b) for a, b in zip(items, back, strict=True))
+    assert reader.header is not None
+    assert reader.header.run == "run"
+    assert reader.header.pid == os.getpid()
+
+
+def test_a_reader_in_ten_lines_of_plain_python_understands_the_log(tmp_path: Path) -> None:
+    path = written(tmp_path, [Record(7, 1.0, {"loss": 0.25, "gn": math.nan}), *example_items()[2:3]])
+    header, first, second = path.read_bytes().splitlines()
+    for line in (header, first, second):
+        body, checksum = line[:-16], json.loads(line)["c"]
+        assert f"{zlib.crc32(body):08x}" == checksum
+    assert json.loads(first)["v"] == {"loss": 0.25, "gn": "NaN"}
+    entry = json.loads(second)["d"]
+    assert struct.unpack("<4f", base64.b64decode(entry["data"])) == (0.0, 1.0, 2.0, 3.0)
+
+
+def test_numbers_are_kept_at_full_resolution(tmp_path: Path) -> None:
+    values = {"a": 0.1 + 0.2, "b": 5e-324, "c": 1.7976931348623157e308, "d": float(np.float32(0.7))}
+    record = SegmentReader(written(tmp_path, [Record(0, 1763659872.1234567, values)])).read()[0]
+    assert isinstance(record, Record)
+    assert record.values == values
+    assert record.time == 1763659872.1234567
+
+
+def test_a_line_that_is_still_being_written_waits_for_the_next_read(tmp_path: Path) -> None:
+    path = written(tmp_path, [Record(n, 0.0, {"a": float(n)}) for n in range(3)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    reader = SegmentReader(path)
+    assert [r.step for r in reader.read() if isinstance(r, Record)] == [0, 1]
+    path.write_bytes(whole)
+    assert [r.step for r in reader.read() if isinstance(r, Record)] == [2]
+    assert not reader.finish()
+
+
+def test_a_blob_is_stored_once_and_its_loss_is_counted(tmp_path: Path) -> None:
+    big = np.random.default_rng(0).normal(size=(64, 64))
+    records = [Record(n, 0.0, {}, (Datum("w", "matrix", big),)) for n in range(3)]
+    path = written(tmp_path, [*records, Record(3, 0.0, {"a": 1.0})])
+    blobs = [p for p in (tmp_path / "blobs").rglob("*") if p.is_file()]
+    assert len(blobs) == 1
+    blobs[0].write_bytes(b"x" * blobs[0].stat().st_size)
+    reader = SegmentReader(path)
+    assert [r.step for r in reader.read() if isinstance(r, Record)] == [3]
+    assert reader.finish().blobs == 3
+
+
+def test_a_refusing_disk_leaves_no_torn_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = SegmentWriter(tmp_path, "run")
+    writer.append([Record(n, 0.0, {"a": float(n)}) for n in range(100)])
+    real, calls = os.write, 0
+
+    def short_then_full(fd: int, data: Any) -> int:
+        nonlocal calls
+        calls += 1
+        if calls % 2:
+            return real(fd, bytes(data[:777]))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", short_then_full)
+    for _ in range(5):
+        with pytest.raises(OSError, match="No space"):
+            writer.commit()
+    monkeypatch.undo()
+    writer.commit()
+    reader = SegmentReader(writer.path)
+    assert [r.step for r in reader.read() if isinstance(r, Record)] == list(range(100))
+    assert not reader.finish()
+
+
+def test_a_run_that_logs_nothing_leaves_no_file(tmp_path: Path) -> None:
+    SegmentWriter(tmp_path / "run", "run").close()
+    assert not (tmp_path / "run").exists()
+
+
+def test_segments_are_listed_oldest_first(tmp_path: Path) -> None:
+    times = iter([100.0, 100.0, 99.0, 99.0])
+    first = SegmentWriter(tmp_path, "run", clock=lambda: next(times))
+    second = SegmentWriter(tmp_path, "run", clock=lambda: next(times))
+    for writer in (first, second):
+        writer.append([End(0.0)])
+        writer.path.parent.mkdir(exist_ok=True)
+        writer.path.touch()
+    assert segments(tmp_path) == [second.path, first.path]
+
+
+RECORDS = st.lists(
+    st.builds(
+        Record,
+        st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False),
+        st.floats(0, 2e9),
+        st.dictionaries(st.text(max_size=8), st.floats(), min_size=1, max_size=4),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(records=RECORDS, place=st.floats(0, 1, exclude_max=True), cut=st.booleans(), flip=st.integers(1, 255))
+def test_damage_at_any_byte_costs_only_the_lines_it_hits(
+    tmp_path_factory: pytest.TempPathFactory, records: list[Record], place: float, cut: bool, flip: int
+) -> None:
+    path = written(tmp_path_factory.mktemp("run"), list(records))
+    content = bytearray(path.read_bytes())
+    header_end = content.index(b"\n") + 1
+    spot = header_end + int(place * (len(content) - header_end))
+    lines = bytes(content).split(b"\n")[1:-1]
+    if cut:
+        content = content[:spot]
+    else:
+        content[spot] ^= flip
+    path.write_bytes(content)
+    reader = SegmentReader(path)
+    back = reader.read()
+    damage = reader.finish()
+    intact = bytes(content).split(b"\n")[1:-1]
+    expected = [record for record, line in zip(records, lines, strict=True) if line in intact]
+    assert len(back) == len(expected)
+    assert all(same(a, b) for a, b in zip(expected, back, strict=True))
+    if not cut:
+        assert damage

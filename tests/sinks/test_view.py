@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from flexlogger import faults
+from flexlogger.errors import ServerError
+from flexlogger.records import Item, Record
+from flexlogger.runs.segment import SegmentWriter
+from flexlogger.sinks.memory import MemorySink
+from flexlogger.sinks.view import View
+
+
+class Flaky(MemorySink):
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+        self.tries = 0
+        self.failed = threading.Event()
+        self.recovered = threading.Event()
+
+    def flush(self) -> None:
+        self.tries += 1
+        if self.tries <= self.failures:
+            self.failed.set()
+            raise ServerError("no dashboard server answers")
+        super().flush()
+        self.recovered.set()
+
+
+def batch(*steps: int) -> Sequence[Item]:
+    return [Record(step, 0.0, {"loss": float(step)}) for step in steps]
+
+
+def test_a_server_that_is_away_gives_one_warning_with_the_command_and_is_tried_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flexlogger.sinks.view.BACK_OFF_S", (0.01, 0.05))
+    sink = Flaky(failures=4)
+    with caplog.at_level(logging.WARNING, "flexlogger"):
+        view = View(sink, "visdom", repair="Start a server with: flexlogger server --port 8097")
+        view.offer(batch(0, 1), None, 0)
+        assert sink.recovered.wait(10)
+        assert view.flush(5)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    assert "flexlogger server --port 8097" in messages[0]
+    assert "is back" in messages[1]
+    assert sink.series("loss") == [(0, 0.0), (1, 1.0)]
+    assert view.status()["ok"]
+    view.close(5)
+
+
+def test_closing_gives_up_soon_where_the_server_was_away_all_along() -> None:
+    sink = Flaky(failures=10**9)
+    view = View(sink, "visdom")
+    view.offer(batch(0), None, 0)
+    assert sink.failed.wait(5)
+    assert not view.close(60)
+    assert view.status()["failures"] >= 1
+    assert view.status()["error"] == "no dashboard server answers"
+
+
+def test_history_is_shown_before_anything_new(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path, "run")
+    writer.append(batch(0, 1, 2))
+    writer.commit()
+    sink = MemorySink()
+    view = View(sink, "memory", history=[writer.path])
+    view.offer(batch(3), None, 0)
+    assert view.flush(5)
+    assert [step for step, _ in sink.series("loss")] == [0, 1, 2, 3]
+    view.close(5)
+
+
+class Broken(MemorySink):
+    def write(self, batch: Sequence[Item]) -> None:
+        raise TypeError("a bug of ours")
+
+
+def test_a_bug_in_a_sink_is_reported_once_and_stays_out_of_training(caplog: pytest.LogCaptureFixture) -> None:
+    view = View(Broken(), "broken")
+    for _ in range(3):
+        view.offer(batch(0), None, 0)
+        view.flush(0.2)
+    assert len([r for r in caplog.records if "the broken view" in r.getMessage()]) == 1
+    assert isinstance(faults.seen[0], TypeError)
+    faults.forget()
+    view.close(1)
