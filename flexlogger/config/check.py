@@ -33,9 +33,11 @@ def check(root: Table, complete: bool, allowed: Iterable[str], problems: Problem
     top = read(Entry(root.place, root), "", TOP, problems)
     phases = _phases(top, problems)
     root = expand(root, phases, problems)
-    plots = {name: read_plot(name, entry, problems) for name, entry in _entries(root, "plots", problems).items()}
+    plots = {
+        name: read_plot(name, entry, problems) for name, entry in _entries(root, "plots", complete, problems).items()
+    }
     check_meter = MeterCheck(allowed, problems).meter
-    meters = {name: check_meter(name, entry) for name, entry in _entries(root, "meters", problems).items()}
+    meters = {name: check_meter(name, entry) for name, entry in _entries(root, "meters", complete, problems).items()}
     assign(list(meters.values()), plots, complete, problems)
     for plot in plots.values():
         settle(plot, problems)
@@ -71,11 +73,11 @@ def _phases(top: Section, problems: Problems) -> list[str]:
     return list(dict.fromkeys(phases))
 
 
-def _entries(root: Table, kind: str, problems: Problems) -> dict[str, Entry]:
+def _entries(root: Table, kind: str, complete: bool, problems: Problems) -> dict[str, Entry]:
     """The plots or meters; a name with nothing under it is a slip, or deletes what is not there."""
     node = root.get(kind)
     entries = node.entries if isinstance(node, Table) else {}
-    for name, entry in entries.items():
+    for name, entry in entries.items() if complete else ():
         if isinstance(entry.node, Leaf) and entry.node.value is None:
             message = "there is nothing here, and nothing inherited to delete; write {} for one with defaults"
             problems.add(entry.place, join(kind, entry.declared or name), message)
@@ -130,7 +132,7 @@ def _sink(item: Node, path: str, problems: Problems) -> SinkConfig | None:
     if isinstance(item, Table) and len(item.entries) == 1:
         ((name, entry),) = item.entries.items()
     elif isinstance(item, Leaf) and isinstance(item.value, str):
-        name, entry = str(item.value), Entry(item.place, Table({}, item.place))
+        name, entry = item.value, Entry(item.place, Table({}, item.place))
     elif isinstance(item, Leaf) and _is_sink(item.value):
         return SinkConfig(type(item.value).__name__, sink=item.value)
     else:
@@ -141,7 +143,7 @@ def _sink(item: Node, path: str, problems: Problems) -> SinkConfig | None:
         problems.add(entry.place, path, unknown("sink", name, SINKS))
         return None
     opts = read(entry, join(path, name), SINKS[name], problems, f"option of sink {name}")
-    return SinkConfig(name, disclose(opts.values))
+    return SinkConfig(disclose(name), disclose(opts.values))
 
 
 def _is_sink(value: object) -> bool:

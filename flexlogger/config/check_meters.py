@@ -48,7 +48,7 @@ class Meter(msgspec.Struct):
         return MeterConfig(
             name=self.name,
             type=self.type,
-            target=self.target or "",
+            target=disclose(self.target) or "",
             opts=disclose(self.opts),
             labels=tuple(str(label) for label in values.get("labels", ())),
             display=disclose(self.display),
@@ -72,11 +72,11 @@ class MeterCheck:
             self._problems.add(entry.place, path, refusal)
         entry, node = _set_type_aside(entry)
         section = read(entry, path, METER, self._problems, example=_EXAMPLE)
-        meter = Meter(name, section, disclose(section.values.get("target")), opts=section.values.get("opts", {}))
+        meter = Meter(name, section, section.values.get("target"), opts=section.values.get("opts", {}))
         if node is not None:
             meter.type = self._type(node, meter)
             self._yields(meter)
-        meter.unit = disclose(section.values.get("unit", meter.unit))
+        meter.unit = section.values.get("unit", meter.unit)
         self._display(meter)
         self._labels(meter)
         return meter

@@ -15,7 +15,7 @@ from flexlogger.config.merge import merge
 from flexlogger.config.model import Dashboard, MeterConfig, SinkConfig
 from flexlogger.config.phases import expand
 from flexlogger.config.sources import user_folders
-from flexlogger.config.tree import Entry, Problems, Table
+from flexlogger.config.tree import Entry, Items, Leaf, Problems, Table
 from flexlogger.errors import Place
 from flexlogger.records import PlotDef
 
@@ -37,7 +37,8 @@ def update(dashboard: Dashboard, changes: Mapping[str, Any], allow_imports: Iter
     chain.add_table(from_mapping(changes, problems, "<changes>"))
     change = interpolate(merge(chain.tables), problems)
     assert isinstance(change, Table)
-    root = merge([_tree(dashboard), expand(change, dashboard.phases, problems)])
+    change = expand(change, dashboard.phases, problems)
+    root = merge([_without_order_of(_deleted(change), _tree(dashboard)), change])
     updated = check(root, chain.complete, allow_imports, problems)
     problems.raise_if_any()
     return updated
@@ -85,6 +86,23 @@ def _tree(dashboard: Dashboard) -> Table:
     implicit = {meter.name: meter.place for meter in dashboard.meters if meter.implicit}
     placed = {"plots": _placed(root, "plots", implicit), "meters": _placed(root, "meters", places)}
     return Table(root.entries | placed, root.place)
+
+
+def _deleted(change: Table) -> set[str]:
+    plots = change.get("plots")
+    entries = plots.entries if isinstance(plots, Table) else {}
+    return {name for name, e in entries.items() if isinstance(e.node, Leaf) and e.node.value is None}
+
+
+def _without_order_of(gone: set[str], root: Table) -> Table:
+    """Take plots that go away out of the layout's order, so that removing one is one step."""
+    layout = root.get("layout")
+    order = layout.get("order") if isinstance(layout, Table) else None
+    if not (isinstance(layout, Table) and isinstance(order, Items)):
+        return root
+    kept = Items(tuple(node for node in order.nodes if isinstance(node, Leaf) and node.value not in gone), order.place)
+    layout = Table(layout.entries | {"order": Entry(layout.place, kept)}, layout.place)
+    return Table(root.entries | {"layout": Entry(root.entries["layout"].place, layout)}, root.place)
 
 
 def _placed(root: Table, kind: str, places: Mapping[str, Place]) -> Entry:
