@@ -1,24 +1,23 @@
-"""The meters known by name, as plain data: checking a config imports no torch."""
+"""The meters known by name: plain data, so that checking a config imports no torch."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from flexlogger.catalog import Option
-from flexlogger.errors import MissingExtraError, UnknownNameError, unknown
-from flexlogger.records import Output
+from flexlogger.errors import UnknownNameError, unknown
+from flexlogger.records import Kind, Output
 
 
 class MeterInfo(msgspec.Struct, frozen=True):
-    """What one meter is, for people and for the check of configs.
+    """What one meter type is.
 
-    `path` is module:class. `takes` says what `add` expects, `returns` what `value()` gives. `outputs` are what `log`
-    records. `syncs` says whether `add` or `log` waits for a device (None: unknown); `value()` always does.
+    `path` is where its class stands (``module:Class``), `takes` what `add` accepts and `returns` what `value` gives, in
+    words with shapes and dtypes. `outputs` are what it logs with default options (`declared_outputs` knows given ones).
+    `syncs` is True where `add` or `log` may wait for an accelerator; `value` always does.
     """
 
     name: str
@@ -29,272 +28,245 @@ class MeterInfo(msgspec.Struct, frozen=True):
     options: tuple[Option, ...] = ()
     outputs: tuple[Output, ...] = (Output(),)
     unit: str = ""
-    syncs: bool | None = False
+    syncs: bool = False
     example: str = ""
 
+    def __str__(self) -> str:
+        options = [f"  {o.name}: {o.doc}{'' if o.required else f' (default {o.default!r})'}" for o in self.options]
+        lines = [
+            *(self.name, self.doc, f"takes: {self.takes}", f"returns: {self.returns}"),
+            *(["options:", *options] if options else []),
+            *([f"unit: {self.unit}"] if self.unit else []),
+            *(["add or log may wait for an accelerator"] if self.syncs else []),
+        ]
+        return "\n".join(lines + ([f"example: {self.example}"] if self.example else []))
 
-_NUMBER = "a number, or a tensor or array with one element"
-_SCORES = "scores (N, K) and classes (N) as integers"
-_BINARY = "scores (N, K) or (N) and targets 0 or 1 of the same shape"
+
 _STD = Output(".std", drawn=False)
-KINDS = (
-    "scalar",
-    "vector",
-    "matrix",
-    "curve",
-    "points",
-    "histogram",
-    "image",
-    "images",
-    "text",
-    "table",
-    "figure",
-    "any",
-)
+_NUMBER = "a number, or a tensor or array with one entry"
+_SCORES = "output: (N,) or (N, K) scores, target: the same shape, 0 or 1"
+_SCORES_WEIGHTED = f"{_SCORES}, weight (optional): (N,), at least 0"
 
 
-def _info(name: str, module: str, doc: str, takes: str, returns: str, example: str, **more: Any) -> MeterInfo:
-    return MeterInfo(name, f"flexlogger.meters.{module}:{name}", doc, takes, returns, example=example, **more)
+def _yaml(kind: str, target: str = "loss", opts: str = "", meter: str = "train_loss") -> str:
+    inner = f", opts: {{{opts}}}" if opts else ""
+    return f"meters: {{{meter}: {{type: {kind}{inner}, target: {target}}}}}"
 
 
-_ALL = (
-    _info(
+_INFOS = (
+    MeterInfo(
         "AverageValueMeter",
-        "average",
-        "Mean and standard deviation of the numbers added since the last log.",
-        f"{_NUMBER}; a second argument n counts it as n samples of that mean",
-        "(mean, std); std is NaN below two samples",
-        "train_loss: {type: AverageValueMeter, target: loss}",
+        "flexlogger.meters.average:AverageValueMeter",
+        "Mean of what was added since the last reset, with its standard deviation.",
+        f"value: {_NUMBER}; n (optional): a count of at least 1, for n samples of mean value",
+        "(mean, std), std with n - 1 in the denominator",
         outputs=(Output(), _STD),
+        example=_yaml("AverageValueMeter"),
     ),
-    _info(
+    MeterInfo(
         "MSEMeter",
-        "mse",
-        "Mean squared error over all elements; with root its square root.",
-        "two tensors or arrays of the same shape, or two numbers: output, target",
+        "flexlogger.meters.mse:MSEMeter",
+        "Mean squared error of outputs against targets, or its root.",
+        "output and target: tensors, arrays or lists of one shape",
         "float",
-        "test_mse: {type: MSEMeter, opts: {root: true}, target: mse}",
-        options=(Option("root", ("boolean",), "take the square root (RMSE)", False),),
+        (Option("root", ("boolean",), "take the square root", False),),
+        example=_yaml("MSEMeter", "mse", "root: true", "test_mse"),
     ),
-    _info(
+    MeterInfo(
         "ConfusionMeter",
-        "confusion",
-        "Confusion matrix of k classes: row = truth, column = prediction; normalized: each row sums to 1.",
-        "scores (N, k, …) or classes (N), and true classes (N, …) as integers or one-hot (N, k)",
-        "(k, k) array, int64 or, if normalized, float32",
-        "test_confusion: {type: ConfusionMeter, opts: {k: 10, normalized: true}, target: confusion}",
-        options=(
+        "flexlogger.meters.confusion:ConfusionMeter",
+        "Confusion matrix of k classes: row = truth, column = prediction.",
+        "predicted: (N, k) scores or (N,) class indices; target: (N,) class indices or (N, k) one-hot rows",
+        "(k, k) array: int32 counts, or float32 rows that sum to 1",
+        (
             Option("k", ("integer",), "number of classes", required=True, minimum=1),
             Option("normalized", ("boolean",), "divide each row by its sum", False),
         ),
-        outputs=(Output(kind="matrix", shape=(None, None)),),
+        (Output(kind="matrix", shape=(None, None)),),
+        example=_yaml("ConfusionMeter", "confusion", "k: 10, normalized: true", "test_confusion"),
     ),
-    _info(
+    MeterInfo(
         "ClassErrorMeter",
-        "classerror",
-        "Percentage of samples whose class is not among the k highest scores; with accuracy, the rest of 100.",
-        _SCORES,
-        "list of percentages, one per k in ascending order; value(k) gives one",
-        "test_error: {type: ClassErrorMeter, opts: {topk: [1, 5]}, target: error}",
-        options=(
-            Option("topk", ("array",), "the k to report", [1], items=("integer",), minimum=1),
-            Option("accuracy", ("boolean",), "report accuracy instead of error", False),
+        "flexlogger.meters.classerror:ClassErrorMeter",
+        "Top-k classification error (or accuracy) in percent; several k are logged as name@k.",
+        "output: (N, K) or (K,) scores; target: (N,) class indices or one index",
+        "list of floats in [0, 100], one per k in rising order; value(k) one of them",
+        (
+            Option("topk", ("integer", "array"), "which k, one or several", [1], items=("integer",), minimum=1),
+            Option("accuracy", ("boolean",), "100 - error instead of error", False),
         ),
-        outputs=(Output(unit="%"),),
-        unit="%",
+        (Output(unit="%"),),
+        "%",
+        example=_yaml("ClassErrorMeter", "error", "topk: [1, 5]", "test_error"),
     ),
-    _info(
+    MeterInfo(
         "AUCMeter",
-        "auc",
-        "Area under the ROC curve of a binary classifier, and the curve.",
-        "scores (N) and targets (N) of 0 and 1",
-        "(area, tpr, fpr): float and two arrays of N + 1 entries",
-        "test_auc: {type: AUCMeter, target: auc}",
+        "flexlogger.meters.auc:AUCMeter",
+        "Area under the ROC curve; on a plot of type curve, the curve itself.",
+        "output: (N,) scores; target: (N,) 0 or 1",
+        "(area, tpr, fpr), the latter arrays of N + 1",
         outputs=(Output(), Output(".curve", "curve", shape=(2, None))),
+        example=_yaml("AUCMeter", "auc", meter="test_auc"),
     ),
-    _info(
+    MeterInfo(
         "APMeter",
-        "ap",
-        "Average precision of each class.",
-        f"{_BINARY}; optionally weights (N)",
-        "(K) float tensor on the CPU",
-        "test_ap: {type: APMeter, target: ap}",
+        "flexlogger.meters.ap:APMeter",
+        "Average precision of each of K classes.",
+        _SCORES_WEIGHTED,
+        "(K,) float32 tensor",
         outputs=(Output(kind="vector", shape=(None,)),),
+        example=_yaml("APMeter", "ap", meter="test_ap"),
     ),
-    _info(
+    MeterInfo(
         "mAPMeter",
-        "ap",
-        "Mean over the classes of average precision.",
-        f"{_BINARY}; optionally weights (N)",
-        "float",
-        "test_map: {type: mAPMeter, target: map}",
+        "flexlogger.meters.ap:mAPMeter",
+        "Mean of the classes' average precisions, with those as name.ap.",
+        _SCORES_WEIGHTED,
+        "0-d float32 tensor",
         outputs=(Output(), Output(".ap", "vector", drawn=False, shape=(None,))),
+        example=_yaml("mAPMeter", "map", meter="test_map"),
     ),
-    _info(
+    MeterInfo(
         "MovingAverageValueMeter",
-        "moving",
-        "Mean and standard deviation of the last windowsize numbers; log does not reset it.",
-        _NUMBER,
-        "(mean, std); std is NaN below two samples",
-        "train_smooth: {type: MovingAverageValueMeter, opts: {windowsize: 100}, target: loss}",
-        options=(Option("windowsize", ("integer",), "how many numbers it looks back", required=True, minimum=1),),
-        outputs=(Output(), _STD),
+        "flexlogger.meters.moving:MovingAverageValueMeter",
+        "Mean of the last windowsize values; log does not reset it.",
+        f"value: {_NUMBER}",
+        "(mean, std), std with n - 1 in the denominator",
+        (Option("windowsize", ("integer",), "how many values it looks back", required=True, minimum=1),),
+        (Output(), _STD),
+        example=_yaml("MovingAverageValueMeter", opts="windowsize: 100"),
     ),
-    _info(
+    MeterInfo(
         "TimeMeter",
-        "clock",
-        "Seconds since its last reset; with unit, seconds per add.",
-        "anything or nothing; each add counts one unit",
-        "float, seconds",
-        "train_time: {type: TimeMeter, target: time}",
-        options=(Option("unit", ("boolean", "null"), "divide by the number of adds", False),),
-        outputs=(Output(unit="s"),),
-        unit="s",
+        "flexlogger.meters.timing:TimeMeter",
+        "Seconds since the last reset.",
+        "nothing, or the amount of work done (counted when unit is true)",
+        "float",
+        (Option("unit", ("boolean",), "seconds per unit added instead of seconds", False),),
+        (Output(unit="s"),),
+        "s",
+        example=_yaml("TimeMeter", "time", meter="epoch_time"),
     ),
-    _info(
+    MeterInfo(
         "LastValueMeter",
-        "last",
-        "The latest value as it is: number, vector, matrix, image(s), text, table or figure.",
-        "any one value; kind decides how an array is read, else its shape does",
-        "the value (own copy)",
-        "sample: {type: LastValueMeter, opts: {kind: image}, target: sample}",
-        options=(Option("kind", ("string",), "what the value is; 'any' goes by its shape", "any", KINDS),),
-        outputs=(Output(kind="any"),),
+        "flexlogger.meters.last:LastValueMeter",
+        "The latest value, of any shape: number, vector, matrix, image(s), text, table, figure.",
+        "numbers, tensors, arrays, strings, tables, figures; several arguments make a list",
+        "what was added last",
+        (Option("kind", ("string",), "what the value is, where its shape does not say", "any", get_args(Kind)),),
+        (Output(kind="any"),),
+        example=_yaml("LastValueMeter", "lr", meter="lr"),
     ),
-    _info("MinMeter", "extreme", "The least number added.", _NUMBER, "float", "best: {type: MinMeter, target: loss}"),
-    _info(
-        "MaxMeter", "extreme", "The greatest number added.", _NUMBER, "float", "worst: {type: MaxMeter, target: loss}"
+    MeterInfo(
+        "MinMeter",
+        "flexlogger.meters.extremes:MinMeter",
+        "Smallest of what was added since the last reset.",
+        f"value: {_NUMBER}",
+        "float",
+        example=_yaml("MinMeter"),
     ),
-    _info(
-        "SumMeter", "sum", "The sum of the numbers added.", _NUMBER, "float", "tokens: {type: SumMeter, target: tokens}"
+    MeterInfo(
+        "MaxMeter",
+        "flexlogger.meters.extremes:MaxMeter",
+        "Largest of what was added since the last reset.",
+        f"value: {_NUMBER}",
+        "float",
+        example=_yaml("MaxMeter"),
     ),
-    _info(
+    MeterInfo(
+        "SumMeter",
+        "flexlogger.meters.extremes:SumMeter",
+        "Sum of what was added since the last reset.",
+        f"value: {_NUMBER}",
+        "float",
+        example=_yaml("SumMeter", "seen", meter="samples"),
+    ),
+    MeterInfo(
         "RateMeter",
-        "clock",
-        "Amount per second since its last reset: samples per second.",
-        "an amount, such as the batch size; " + _NUMBER,
-        "float, per second",
-        "train_rate: {type: RateMeter, target: rate}",
+        "flexlogger.meters.timing:RateMeter",
+        "Amount per second since the last reset, such as samples per second.",
+        f"amount: {_NUMBER}",
+        "float",
         outputs=(Output(unit="1/s"),),
         unit="1/s",
+        example=_yaml("RateMeter", "speed", meter="samples_per_second"),
     ),
-    _info(
+    MeterInfo(
         "ETAMeter",
-        "clock",
-        "Seconds left until total is reached at the pace so far; log does not reset it.",
-        "the amount done since the last add; " + _NUMBER,
-        "float, seconds",
-        "eta: {type: ETAMeter, opts: {total: 10000}, target: eta}",
-        options=(Option("total", ("number",), "the amount at which training is done", required=True, minimum=0),),
-        outputs=(Output(unit="s"),),
-        unit="s",
-    ),
-    _info(
-        "AccuracyMeter",
-        "accuracy",
-        "Fraction of right predictions, in [0, 1].",
-        "scores (N, K, …) or classes as integers, and true classes (N, …) as integers",
+        "flexlogger.meters.timing:ETAMeter",
+        "Seconds left until total is done, at the pace so far; log does not reset it.",
+        f"amount (default 1): {_NUMBER}",
         "float",
-        "test_acc: {type: AccuracyMeter, target: acc}",
+        (Option("total", ("number",), "the amount that is everything, in what add counts", required=True, minimum=0),),
+        (Output(unit="s"),),
+        "s",
+        example=_yaml("ETAMeter", "eta", "total: 1000", "eta"),
     ),
-    _info(
+    MeterInfo(
+        "AccuracyMeter",
+        "flexlogger.meters.accuracy:AccuracyMeter",
+        "Fraction of right predictions, in [0, 1].",
+        "output: (N, K, ...) scores or (N, ...) class indices; target: (N, ...) class indices",
+        "float",
+        outputs=(Output(unit="fraction"),),
+        unit="fraction",
+        example=_yaml("AccuracyMeter", "acc", meter="test_acc"),
+    ),
+    MeterInfo(
         "HistogramMeter",
-        "histogram",
-        "How the elements added are distributed, counted on their device; NaN and Inf are left out.",
-        "a tensor or array of any shape, or a number",
-        "(counts, edges): arrays of bins and bins + 1 entries",
-        "weights: {type: HistogramMeter, opts: {bins: 40}, target: weights}",
-        options=(Option("bins", ("integer",), "number of bins", 30, minimum=1),),
-        outputs=(Output(kind="histogram", shape=(2, None)),),
+        "flexlogger.meters.histogram:HistogramMeter",
+        "Histogram of all entries added since the last reset.",
+        "value: a tensor, array or list of any shape",
+        "(2, bins + 1) float64 array: edges in row 0, counts and one 0 in row 1",
+        (Option("bins", ("integer",), "number of bins", 64, minimum=1),),
+        (Output(kind="histogram", shape=(2, 65)),),
+        example=_yaml("HistogramMeter", "weights", "bins: 50", "conv1"),
     ),
 )
 
-METERS: dict[str, MeterInfo] = {info.name: info for info in _ALL}
-"""All meters known by name, in the order they are listed in."""
+METERS: dict[str, MeterInfo] = {info.name: info for info in _INFOS}
 
 
 def declared_outputs(name: str, opts: Mapping[str, Any]) -> tuple[Output, ...]:
-    """Return what meter `name` yields with checked options `opts`: names, kinds, units and, where known, shapes.
-
-    A name that is not in the catalog yields one output of kind 'any'.
+    """Return what meter type `name` yields with valid options `opts`, as far as that is known before training.
 
     >>> declared_outputs("ConfusionMeter", {"k": 3})[0].shape
     (3, 3)
     >>> [output.name for output in declared_outputs("ClassErrorMeter", {"topk": [5, 1]})]
     ['@1', '@5']
     """
-    if name not in METERS:
-        return (Output(kind="any"),)
-    if name == "ConfusionMeter":
+    if name == "ConfusionMeter" and "k" in opts:
         return (Output(kind="matrix", shape=(opts["k"], opts["k"])),)
-    if name == "ClassErrorMeter":
-        topk = sorted(set(opts.get("topk") or [1]))
-        return tuple(Output(f"@{k}" if len(topk) > 1 else "", unit="%") for k in topk)
-    if name == "HistogramMeter":
-        return (Output(kind="histogram", shape=(2, opts.get("bins", 30) + 1)),)
-    if name == "LastValueMeter":
-        return (Output(kind=opts.get("kind", "any")),)
+    if name == "HistogramMeter" and "bins" in opts:
+        return (Output(kind="histogram", shape=(2, opts["bins"] + 1)),)
+    if name == "LastValueMeter" and "kind" in opts:
+        return (Output(kind=opts["kind"]),)
+    if name == "ClassErrorMeter" and isinstance(opts.get("topk"), list | tuple) and len(set(opts["topk"])) > 1:
+        return tuple(Output(f"@{k}", unit="%") for k in sorted(set(opts["topk"])))
     return METERS[name].outputs
 
 
 def meter_types() -> list[str]:
-    """Return the names of all meters of our own, as a config writes them.
+    """Return the names of all meter types, as a config writes them.
 
-    >>> meter_types()[:2]
-    ['AverageValueMeter', 'MSEMeter']
+    >>> meter_types()[:3]
+    ['AverageValueMeter', 'MSEMeter', 'ConfusionMeter']
     """
     return list(METERS)
 
 
 def meter_info(name: str) -> MeterInfo:
-    """Return what is known of a meter: one of our own, or the dotted path of a torchmetrics class (which is imported).
+    """Return what is known of meter type `name`: one of ours, or a dotted path into torchmetrics (which it imports).
 
-    Raises UnknownNameError with the nearest name, MissingExtraError where torchmetrics is not installed.
+    Raises UnknownNameError, with the nearest name, if there is none; MissingExtraError without torchmetrics.
 
-    >>> meter_info("ClassErrorMeter").unit
-    '%'
+    >>> meter_info("ConfusionMeter").returns
+    '(k, k) array: int32 counts, or float32 rows that sum to 1'
     """
     if name in METERS:
         return METERS[name]
     if name.startswith("torchmetrics."):
-        return _torchmetrics_info(name)
+        from flexlogger.meters.describe import describe_torchmetrics
+
+        return describe_torchmetrics(name)
     raise UnknownNameError(unknown("meter", name, METERS))
-
-
-def _torchmetrics_info(path: str) -> MeterInfo:
-    module, _, attribute = path.rpartition(".")
-    try:
-        importlib.import_module("torchmetrics")
-    except ImportError as error:
-        raise MissingExtraError(f"meter {path!r}", "torchmetrics", "torchmetrics") from error
-    try:
-        names = importlib.import_module(module)
-    except ImportError:
-        raise UnknownNameError(f"unknown meter {path!r}: there is no module {module!r}") from None
-    cls = getattr(names, attribute, None)
-    if not isinstance(cls, type):
-        raise UnknownNameError(unknown(f"meter in {module}", attribute, getattr(names, "__all__", ())))
-    return MeterInfo(
-        name=path,
-        path=f"{module}:{attribute}",
-        doc=(inspect.getdoc(cls) or "").partition("\n")[0],
-        takes="what its update takes",
-        returns="what its compute returns",
-        options=tuple(
-            _option(parameter) for parameter in inspect.signature(cls).parameters.values() if _is_option(parameter)
-        ),
-        outputs=(Output(kind="any"),),
-        syncs=None,
-        example=f"name: {{type: {path}, target: plot}}",
-    )
-
-
-def _is_option(parameter: inspect.Parameter) -> bool:
-    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-
-
-def _option(parameter: inspect.Parameter) -> Option:
-    words = ("string", "number", "boolean", "array", "object", "null")
-    required = parameter.default is parameter.empty
-    said = "" if parameter.annotation is parameter.empty else inspect.formatannotation(parameter.annotation)
-    return Option(parameter.name, words, said, None if required else parameter.default, required=required)
