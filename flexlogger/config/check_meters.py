@@ -13,8 +13,9 @@ from flexlogger.config.fields import DISPLAY, METER
 from flexlogger.config.model import MeterConfig
 from flexlogger.config.names import color_refusal, import_refusal, label_refusal
 from flexlogger.config.section import Section, read, subsection
+from flexlogger.config.torchmetrics_names import torchmetrics_paths
 from flexlogger.config.tree import Entry, Leaf, Node, Problems, Table, join, plain
-from flexlogger.errors import unknown
+from flexlogger.errors import nearest, unknown
 from flexlogger.meters.catalog import METERS, declared_outputs
 from flexlogger.records import Output
 
@@ -96,12 +97,16 @@ class MeterCheck:
         if refusal:
             self._problems.add(node.place, meter.section.to("type"), refusal)
             return None
+        if isinstance(value, str) and value not in METERS:
+            value = torchmetrics_paths().get(value, value)
         return disclose(value)
 
     def _named_refusal(self, name: str) -> str | None:
         if name in METERS:
             return None
-        return import_refusal(name, self._allowed) if "." in name else unknown("meter", name, METERS)
+        if "." in name:
+            return import_refusal(name, self._allowed)
+        return None if name in torchmetrics_paths() else unknown("meter", name, _nearest_first(name))
 
     def _instance_refusal(self, instance: object, meter: Meter) -> str | None:
         if meter.section.values.get("opts"):
@@ -164,6 +169,12 @@ def _set_type_aside(entry: Entry) -> tuple[Entry, Node | None]:
 
 def _is_meter(value: object) -> bool:
     return any(all(callable(getattr(value, method, None)) for method in methods) for methods in _METHODS)
+
+
+def _nearest_first(name: str) -> Iterable[str]:
+    """The names to suggest: our own, and torchmetrics' where one of those is near."""
+    foreign = torchmetrics_paths()
+    return [*METERS, *foreign] if nearest(name, METERS) is None and nearest(name, foreign) else METERS
 
 
 def _catalog_name(kind: Any) -> str | None:

@@ -304,7 +304,7 @@ def test_classes_instances_and_factories_stand_for_names(kind):
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("AvgMeter", "unknown meter 'AvgMeter'; did you mean 'AverageValueMeter'?"),
+        ("AverageMeter", "unknown meter 'AverageMeter'; did you mean 'AverageValueMeter'?"),
         (5, "expected a meter's name, class, instance or factory, but got 5"),
         (["x"], "but got a list"),
         (int, "int has no add, value and reset, so it is no meter"),

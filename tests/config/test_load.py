@@ -85,7 +85,7 @@ def test_a_file_extends_presets_and_files_relative_to_itself(folder):
     (folder / "sub/mid.yaml").write_text("extends: [base.yaml, mse]")
     (folder / "top.yaml").write_text("extends: sub/mid.yaml+lr\nenv: x")
     assert names(load("top.yaml"))[0] == ["loss", "mse", "lr"]
-    assert load("top.yaml") == load(folder / "top.yaml")
+    assert names(load(folder / "top.yaml")) == names(load("top.yaml"))
 
 
 def test_order_is_extends_from_left_to_right_then_the_file_then_arguments(folder):
