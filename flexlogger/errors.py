@@ -3,7 +3,7 @@
 FlexLoggerError
 ├── ConfigError          a dashboard declaration is wrong (also a ValueError); lists every problem with its place
 ├── UnknownNameError     a meter, plot or preset nobody declared (also a KeyError)
-├── ValueRefusedError    a call was given a value it cannot take: a step that is NaN, a matrix for a scalar (also a ValueError)
+├── ValueRefusedError    a call was given a value it cannot take, such as a step that is NaN (also a ValueError)
 ├── MissingExtraError    an optional library is not installed (also an ImportError); names the pip line
 ├── RunLogError          a run log cannot be opened or written
 └── SinkError            a view cannot take its batch now

@@ -11,6 +11,8 @@ from time import time
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
+import torch
+
 from flexlogger import faults
 from flexlogger.channels import Channel, Draft
 from flexlogger.config.load import load
@@ -198,12 +200,10 @@ class FlexLogger:
             self.add({name: values[name] for name in rest})
 
     def _fold(self) -> None:
+        """Keep buffers bounded where nobody logs; the short ones of a loop that does are left to `log`."""
         self._room = FOLD_EVERY
-        for _, buffer, meter in self._singles:
-            if buffer:
-                meter.fold()
-        for channel in self._others:
-            if isinstance(channel.meter, ScalarMeter) and channel.meter.buffer:
+        for channel in self._channels.values():
+            if isinstance(channel.meter, ScalarMeter) and len(channel.meter.buffer) > FOLD_EVERY // 64:
                 channel.meter.fold()
 
     # ---- log
@@ -216,11 +216,11 @@ class FlexLogger:
         """
         now = time()
         if step.__class__ is int:
-            self._next = step + 1  # type: ignore[operator]
+            self._next = step + 1
         else:
             step = self._take_step(step)
         if keys is not None or not reset:
-            self._log_some(step, now, keys, reset)  # type: ignore[arg-type]
+            self._log_some(step, now, keys, reset)
             return
         values: dict[str, float] = {}
         several = None
@@ -231,13 +231,13 @@ class FlexLogger:
                 several = several or []
                 several.append(self._channels[name])
         if several or self._others:
-            self._log_rest(step, now, values, (several or []) + self._others)  # type: ignore[arg-type]
+            self._log_rest(step, now, values, (several or []) + self._others)
         elif values:
             self._last.update(values)
             if self._readback.pending or len(values) > _WIDE:
-                self._send(Record(step, now, values))  # type: ignore[arg-type]
+                self._send(Record(step, now, values))
             else:
-                self._submit(Record(step, now, values))  # type: ignore[arg-type]
+                self._submit(Record(step, now, values))
 
     def _log_some(self, step: Step, now: float, keys: str | Iterable[str] | None, reset: bool) -> None:
         channels = [self._channel(key) for key in ([keys] if isinstance(keys, str) else keys or self._channels)]
@@ -311,7 +311,7 @@ class FlexLogger:
         if name not in self._last and name not in self._channels:
             raise UnknownNameError(f"last: {unknown('meter', name, {*self._channels, *self._last})}")
         value = self._last.get(name)
-        return value.item() if hasattr(value, "device") and not getattr(value, "ndim", 1) else value
+        return value.item() if isinstance(value, torch.Tensor) and value.ndim == 0 else value
 
     def get_definitions(self) -> dict[str, list[str]]:
         """The meters of each plot: `{'loss': ['train_loss', 'test_loss']}`."""

@@ -60,7 +60,7 @@ def copy_to_host(tensors: Sequence[torch.Tensor]) -> Copied:
     hosts = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in tensors]
     for host, tensor in zip(hosts, tensors, strict=True):
         host.copy_(tensor, non_blocking=True)
-    event = torch.cuda.Event()
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     event.record(torch.cuda.current_stream(tensors[0].device))
     return Copied(hosts, event)
 

@@ -27,7 +27,8 @@ def server(
     json: JsonFlag = False,
 ) -> None:
     """Start the dashboard server; Ctrl-C saves and stops it."""
-    from flexlogger.server.run import CannotServe, Serving, serve
+    from flexlogger.server.address import Serving
+    from flexlogger.server.run import CannotServe, serve
 
     if fetch_assets:
         from flexlogger.cli.assets import fetch_missing

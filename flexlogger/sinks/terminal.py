@@ -41,7 +41,8 @@ class TerminalSink:
             print(f"! {event}", file=out)
         self._events.clear()
         if self._values:
-            print(f"step {self._step}", *(f"{name} {value:.5g}" for name, value in self._values.items()), sep="  ", file=out)
+            values = [f"{name} {value:.5g}" for name, value in self._values.items()]
+            print(f"step {self._step}", *values, sep="  ", file=out)
             self._values.clear()
         out.flush()
 
