@@ -34,7 +34,7 @@ def check(
     try:
         dashboard = load(config, allow_imports=allowed)
     except ConfigError as error:
-        print(as_json([problem for problem in error.problems]) if json else error)
+        print(as_json(list(error.problems)) if json else error)
         raise typer.Exit(1) from None
     print(as_json(_plain(dashboard)) if json else _text(config, dashboard))
     if demo:
