@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import tornado.web
@@ -44,13 +43,12 @@ class Dashboard(tornado.web.Application):
     readonly = False
     login_enabled = False
 
-    def __init__(self, state: Environments, folder: Path, port: int) -> None:
+    def __init__(self, state: Environments, port: int) -> None:
         self.state = state
-        self.folder = folder
         self.port = port
         self.subs: dict[str, Any] = {}
         self.sources: dict[str, Any] = {}
-        self._layouts = folder / "view" / "layouts.json"
+        self._layouts = state.folder / "view" / "layouts.json"
         self.layouts = self._layouts.read_text("utf-8", "replace") if self._layouts.is_file() else ""
         visdoms = get_visdom_path("static")
         self.version = f"{metadata.version('visdom')}-{assets.digest()}"  # browsers keep files for good under it

@@ -31,7 +31,7 @@ class Environments(MutableMapping[str, Env]):
     """
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self._folder = folder
+        self.folder = folder
         self._say = say
         self._envs: dict[str, Env | None] = {}  # None: on disk, not read yet
         self._touched: set[str] = set()
@@ -135,7 +135,7 @@ class Environments(MutableMapping[str, Env]):
         return wire.encode(self._envs[name])
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
+        return self.folder / f"{name}.json"
 
     def _find(self, path: Path) -> None:
         name = path.name.removesuffix(".json")

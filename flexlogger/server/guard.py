@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from types import TracebackType
 from typing import Any, NoReturn
@@ -11,21 +10,8 @@ from urllib.parse import urlsplit
 import tornado.web
 
 from flexlogger.server import wire
+from flexlogger.server.address import is_loopback
 from flexlogger.server.names import canonical, refusal
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` names this machine only.
-
-    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1", "0.0.0.0", "example.org")]
-    [True, True, True, False, False]
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Refused(tornado.web.HTTPError):

@@ -12,11 +12,11 @@ def leave_out_client() -> None:
     """Let `visdom.server` be imported without running visdom's own ``__init__``, which imports torch, numpy and Pillow.
 
     For a process that only serves: afterwards ``visdom.Visdom`` does not exist in it. Does nothing where visdom was
-    imported before. Raises `MissingExtraError` where visdom is not installed.
+    imported before. Raises `MissingExtraError` where visdom or tornado are not installed.
     """
     if "visdom" in sys.modules:
         return
     spec = importlib.util.find_spec("visdom")
-    if spec is None:
+    if spec is None or importlib.util.find_spec("tornado") is None:
         raise MissingExtraError("flexlogger server", "visdom", "server")
     sys.modules["visdom"] = importlib.util.module_from_spec(spec)

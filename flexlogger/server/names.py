@@ -7,7 +7,7 @@ import re
 MAX_BYTES = 200
 """Longest name in UTF-8, so that the file it becomes stays within what file systems take."""
 
-_SAFE = re.compile(r"\w(?:[\w .@+=,:~()\[\]-]*[\w.@+=,:~()\[\]-])?")
+_SAFE = re.compile(r"\w[\w .@+=,:~()\[\]-]*")
 
 RULE = (
     "an environment's name starts with a letter, digit or _, goes on with those, spaces or . @ + = , : ~ ( ) [ ] -, "

@@ -87,5 +87,5 @@ class UserStyle(Handler):
     def get(self) -> None:
         """Send it; empty where there is none."""
         self.set_header("Content-Type", "text/css")
-        path = self.app.folder / "style.css"
+        path = self.app.state.folder / "style.css"
         self.write(path.read_bytes() if path.is_file() else b"")

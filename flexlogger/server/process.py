@@ -14,7 +14,7 @@ from typing import IO
 import msgspec
 
 from flexlogger.errors import ServerError
-from flexlogger.server.run import Serving
+from flexlogger.server.address import Serving
 
 
 class ServerProcess:

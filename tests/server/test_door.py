@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 import websocket
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from flexlogger.config.names import SAFE_NAME, name_refusal
 from flexlogger.server.names import MAX_BYTES, refusal
 from flexlogger.server.process import ServerProcess, start_server
 from tests.server.peers import browser, envs, exists, get, post, show
@@ -28,7 +31,6 @@ EVIL_NAMES = [
     "&amp;",
     "a.json",
     "x" * (MAX_BYTES + 1),
-    "trailing ",
     7,
     ["a"],
     {"a": 1},
@@ -39,6 +41,12 @@ EVIL_NAMES = [
     "name", ["digits", "2024-05-01 10:30", "lr=0.1,wd=1e-4 (best)", "日本語", "a+b", "user@host", "_x", "a/b"]
 )
 def test_everyday_names_are_fine(name: str) -> None:
+    assert refusal(name) is None
+
+
+@given(st.from_regex(SAFE_NAME, fullmatch=True, alphabet=st.characters(max_codepoint=0x17F)))
+def test_what_a_config_may_ask_for_the_server_takes(name: str) -> None:
+    assume(name_refusal(name) is None and len(name.encode()) <= MAX_BYTES)
     assert refusal(name) is None
 
 
