@@ -50,7 +50,7 @@ def rendered(figure: Any) -> np.ndarray[Any, Any]:
 
     before = figure.canvas
     try:
-        canvas = FigureCanvasAgg(figure)
+        canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
         return np.array(canvas.buffer_rgba(), np.uint8)
     finally:
