@@ -17,11 +17,14 @@ from flexlogger.config.names import label_refusal, name_refusal
 from flexlogger.config.phases import MARK, expand
 from flexlogger.config.section import Section, read
 from flexlogger.config.tree import Entry, Items, Leaf, Node, Problems, Table, join, plain
-from flexlogger.errors import unknown
+from flexlogger.errors import nearest, unknown
 from flexlogger.records import Layout
 
 _NAMES = ("env", "uid", "project", "run")
 _AS_IT_IS = ("env", "uid", "server", "port", "token", "project", "run", "dir", "max_media", "fsync", "strict")
+_KEYS = [option.name for option in TOP]
+_DECLARING = ("extends", "phases", "plots", "meters")
+"""Where one of these is misspelt or no mapping, what it would declare is not missed anywhere else."""
 _IMPLICIT = "LastValueMeter"
 
 
@@ -30,7 +33,10 @@ def check(root: Table, complete: bool, allowed: Iterable[str], problems: Problem
 
     `complete` is False where a part could not be read; `allowed` are packages that may be imported.
     """
+    before = len(problems.found)
     top = read(Entry(root.place, root), "", TOP, problems)
+    slips = [problem.path for problem in problems.found[before:]]
+    complete = complete and not any(nearest(slip, _KEYS) in _DECLARING for slip in slips)
     phases = _phases(top, problems)
     root = expand(root, phases, problems)
     plots = {

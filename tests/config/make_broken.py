@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ("classification", "gan", "language_model", "regression", "segmentation")
+FILES_PER_RECIPE = 9
 OUT = Path(__file__).parent / "broken" / "mutated.jsonl"
 
 
@@ -71,9 +74,9 @@ def put(text: str, spot: Spot, new: str) -> str:
 
 
 def misspelt(word: str) -> str:
-    """Swap two letters in the middle: `type` becomes `tpye`."""
-    middle = len(word) // 2
-    return word[: middle - 1] + word[middle] + word[middle - 1] + word[middle + 1 :]
+    """Swap the first two inner letters that differ: `type` becomes `tpye`."""
+    at = next(i for i in range(1, len(word) - 1) if word[i] != word[i + 1])
+    return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
 
 
 def key(name: str, depth: int) -> Callable[[Spot], bool]:
@@ -93,10 +96,6 @@ def member(kind: str) -> Callable[[Spot], bool]:
     return lambda spot: spot.is_key and len(spot.path) == 2 and spot.path[0] == kind
 
 
-def respelt(spot: Spot, old: str, new: str) -> str:
-    return ".".join((*spot.path[:-1], new)) if spot.path[-1] == old else spot.name
-
-
 def misspell_key(text: str, spot: Spot) -> Broken:
     new = misspelt(spot.text)
     path = ".".join((*spot.path[:-1], new))
@@ -106,6 +105,11 @@ def misspell_key(text: str, spot: Spot) -> Broken:
 def misspell_value(text: str, spot: Spot) -> Broken:
     new = misspelt(spot.text)
     return Broken(put(text, spot, new), spot.line, spot.name, f"{new!r}; did you mean {spot.text!r}?")
+
+
+def misspell_meter(text: str, spot: Spot) -> Broken:
+    new = misspelt(spot.text)
+    return Broken(put(text, spot, new), spot.line, spot.name, f"unknown meter {new!r}; did you mean")
 
 
 def write(new: str, words: str) -> Callable[[str, Spot], Broken]:
@@ -131,7 +135,7 @@ def repeat_line(text: str, spot: Spot) -> Broken:
 def indent_by_tab(text: str, spot: Spot) -> Broken:
     lines = text.splitlines(keepends=True)
     lines[spot.line] = "\t" + lines[spot.line].lstrip()
-    return Broken("".join(lines), spot.line, "", "use spaces")
+    return Broken("".join(lines), spot.line, spot.path[0], "use spaces")
 
 
 def insert(new: str, path: str, words: str) -> Callable[[str, Spot], Broken]:
@@ -178,7 +182,7 @@ RECIPES: tuple[tuple[str, Callable[[Spot], bool], Callable[[str, Spot], Broken]]
     ("columns misspelt", key("columns", 2), misspell_key),
     ("order misspelt", key("order", 2), misspell_key),
     ("plot type misspelt", value("type", 3, "plots"), misspell_value),
-    ("meter type misspelt", lambda s: value("type", 3, "meters")(s) and "." not in s.text, misspell_value),
+    ("meter type misspelt", lambda s: value("type", 3, "meters")(s) and "." not in s.text, misspell_meter),
     (
         "a program as meter",
         value("type", 3, "meters"),
@@ -230,13 +234,13 @@ RECIPES: tuple[tuple[str, Callable[[Spot], bool], Callable[[str, Spot], Broken]]
         insert("sinks: [visdm]", "sinks[0]", "unknown sink 'visdm'; did you mean 'visdom'?"),
     ),
 )
-"""What is broken, where it can be, and how. Each recipe is used on at most two spots of a file."""
+"""What is broken, where it can be, and how. Each recipe is used at most once in a file."""
 
 
 def with_preset(text: str, spot: Spot) -> Broken | None:
     if "\nextends" in text:
         return None
-    return insert("extends: [loss, lozz]", "extends[1]", "unknown preset 'lozz'; did you mean 'loss'?")(text, spot)
+    return insert("extends: [loss, losss]", "extends[1]", "unknown preset 'losss'; did you mean 'loss'?")(text, spot)
 
 
 def with_units(text: str, spot: Spot) -> Broken:
@@ -253,25 +257,28 @@ def with_units(text: str, spot: Spot) -> Broken:
 
 
 def good_files() -> list[Path]:
-    return sorted((ROOT / "presets").glob("*.yaml")) + sorted((ROOT / "configs").glob("*.yaml"))
+    return [*sorted((ROOT / "presets").glob("*.yaml")), *(ROOT / "configs" / f"{name}.yaml" for name in CONFIGS)]
 
 
 def cases() -> Iterator[dict[str, object]]:
     """Every broken text with what its error must say."""
-    for file in good_files():
-        text = file.read_text(encoding="utf-8")
-        found = spots(text)
-        for title, fits, mutate in RECIPES:
-            for count, spot in enumerate([spot for spot in found if fits(spot)][:2]):
-                broken = mutate(text, spot)
-                if broken is not None:
-                    yield {
-                        "id": f"{file.parent.name}/{file.stem}: {title} {count}",
-                        "line": broken.line + 1,
-                        "path": broken.path,
-                        "words": broken.words,
-                        "yaml": broken.text,
-                    }
+    files = [(f"{file.parent.name}/{file.stem}", file.read_text(encoding="utf-8")) for file in good_files()]
+    good = [(name, text, spots(text)) for name, text in files]
+    for number, (title, fits, mutate) in enumerate(RECIPES):
+        start = number % len(good)  # each recipe begins at another file, so that all are broken in some ways
+        made = (
+            (name, mutate(text, spot))
+            for name, text, found in good[start:] + good[:start]
+            if (spot := next(filter(fits, found), None))
+        )
+        for name, broken in islice(((name, broken) for name, broken in made if broken), FILES_PER_RECIPE):
+            yield {
+                "id": f"{name}: {title}",
+                "line": broken.line + 1,
+                "path": broken.path,
+                "words": broken.words,
+                "yaml": broken.text,
+            }
 
 
 if __name__ == "__main__":
