@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import msgspec
 
 from flexlogger import faults
 from flexlogger.channels import Channel
@@ -33,13 +31,6 @@ DEFAULT_DIR = "flexlogger_runs"
 
 
 # ---- meters
-
-
-def without(dashboard: Dashboard, names: Collection[str]) -> Dashboard:
-    """A dashboard less some plots (with their meters) and meters."""
-    plots = tuple(plot for plot in dashboard.plots if plot.name not in names)
-    meters = tuple(m for m in dashboard.meters if m.name not in names and m.target not in names)
-    return msgspec.structs.replace(dashboard, plots=plots, meters=meters)
 
 
 def build_channels(

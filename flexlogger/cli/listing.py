@@ -62,9 +62,7 @@ def _indent(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.strip("\n").splitlines())
 
 
-def list_or_show(
-    name: str | None, names: Callable[[], list[str]], info: Callable[[str], Any], json: bool
-) -> list[Any]:
+def list_or_show(name: str | None, names: Callable[[], list[str]], info: Callable[[str], Any], json: bool) -> list[Any]:
     """The infos to show: of one name, or of all. With `json` they are printed and nothing is left to show."""
     infos = [info(each) for each in ([name] if name else names())]
     if not json:

@@ -42,9 +42,7 @@ def read_run(folder: Path) -> list[Segment]:
 def start(script: str, folder: Path) -> subprocess.Popen[str]:
     """Start a script; it may use `FOLDER` for its runs."""
     text = f"FOLDER = {str(folder)!r}\n" + textwrap.dedent(script)
-    return subprocess.Popen(
-        [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def run(script: str, folder: Path, status: int = 0) -> tuple[list[Segment], str]:

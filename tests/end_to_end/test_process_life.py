@@ -18,7 +18,9 @@ def logger(**options):
 
 
 def test_an_exit_without_close_loses_nothing(tmp_path: Path) -> None:
-    (segment,), errors = run(HEAD + "stat = logger()\nfor n in range(1000):\n    stat.add(loss=float(n)); stat.log(n)", tmp_path)
+    (segment,), errors = run(
+        HEAD + "stat = logger()\nfor n in range(1000):\n    stat.add(loss=float(n)); stat.log(n)", tmp_path
+    )
     assert segment.series("loss") == [(n, float(n)) for n in range(1000)]
     assert segment.status == "finished"
     assert errors == ""
@@ -137,7 +139,9 @@ assert len(names) == 2
 
 def test_a_resumed_run_writes_a_second_segment(tmp_path: Path) -> None:
     for start_at in (0, 10):
-        body = f"stat = logger()\nfor n in range({start_at}, {start_at} + 10):\n    stat.add(loss=float(n)); stat.log(n)"
+        body = (
+            f"stat = logger()\nfor n in range({start_at}, {start_at} + 10):\n    stat.add(loss=float(n)); stat.log(n)"
+        )
         run(HEAD + body, tmp_path)
     first, second = read_run(tmp_path / "default" / "r")
     assert [s for s, _ in first.series("loss") + second.series("loss")] == list(range(20))

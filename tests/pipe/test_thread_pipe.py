@@ -76,7 +76,7 @@ def test_a_full_queue_makes_the_caller_write_before_anything_is_lost(
     tmp_path: Path, make_pipe: Callable[..., ThreadPipe]
 ) -> None:
     pipe = make_pipe(max_bytes=64 * 512)
-    assert all([pipe.submit(record) for record in records(5000)])
+    assert all(pipe.submit(record) for record in records(5000))
     assert pipe.flush(10)
     assert steps(read_all(tmp_path)) == list(range(5000))
 
@@ -119,9 +119,7 @@ def test_a_refusing_disk_keeps_the_bound_counts_and_recovers(
     pipe.close(5)
 
 
-def test_the_first_value_that_is_not_finite_is_named_once(
-    tmp_path: Path, make_pipe: Callable[..., ThreadPipe]
-) -> None:
+def test_the_first_value_that_is_not_finite_is_named_once(tmp_path: Path, make_pipe: Callable[..., ThreadPipe]) -> None:
     pipe = make_pipe()
     for n, value in enumerate([1.0, float("nan"), float("inf"), 2.0, float("nan")]):
         pipe.submit(Record(n, 0.0, {"loss": value}))
@@ -234,7 +232,9 @@ def test_a_forked_child_writes_a_segment_of_its_own(tmp_path: Path, make_pipe: C
     for record in records(5, start=5):
         pipe.submit(record)
     assert pipe.flush(5, views=True)
-    parent, child = (SegmentReader(path).read() for path in sorted(segments(tmp_path), key=lambda p: str(pid) in p.name))
+    parent, child = (
+        SegmentReader(path).read() for path in sorted(segments(tmp_path), key=lambda p: str(pid) in p.name)
+    )
     assert steps(parent) == list(range(10))
     assert steps(child) == [100]
     assert child[-1] == End(child[-1].time, "forked")  # type: ignore[union-attr]
