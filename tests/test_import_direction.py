@@ -1,0 +1,182 @@
+"""Data flows one way, and so do imports: who may know whom, read from the source and tried in a fresh interpreter."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "flexlogger"
+HEAVY = (
+    "torch",
+    "torchnet",
+    "torchmetrics",
+    "visdom",
+    "tornado",
+    "matplotlib",
+    "plotly",
+    "hydra",
+    "omegaconf",
+    "sklearn",
+)
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every module named in an import statement of `module`, those for type checkers aside."""
+    tree = ast.parse(MODULES[module].read_text())
+    for_checkers = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_checkers:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def below(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def part(module: str) -> str:
+    """The part of the design a module belongs to: ``config`` of ``flexlogger.config.check``."""
+    return [*module.split("."), ""][1]
+
+
+STAGES = (
+    "config",
+    "meters",
+    "plots",
+    "pipe",
+    "runs",
+    "sinks",
+    "logger",
+    "wiring",
+    "channels",
+    "readback",
+    "server",
+    "cli",
+)
+
+FORBIDDEN = {
+    "errors": STAGES,
+    "records": STAGES,
+    "catalog": STAGES,
+    "config": ("pipe", "runs", "sinks", "logger", "wiring", "channels", "readback", "cli"),
+    "meters": ("config", "pipe", "runs", "sinks", "logger", "wiring", "channels", "server", "cli"),
+    "plots": ("config", "meters", "pipe", "runs", "sinks", "logger", "wiring", "channels", "readback", "server", "cli"),
+    "readback": ("config", "meters", "pipe", "runs", "sinks", "plots", "logger", "wiring", "server", "cli"),
+    "pipe": ("config", "meters", "sinks", "plots", "logger", "wiring", "channels", "readback", "server", "cli"),
+    "runs": ("config", "meters", "sinks", "plots", "logger", "wiring", "channels", "readback", "server", "cli"),
+    "sinks": ("config", "meters", "pipe", "logger", "wiring", "channels", "readback", "server", "cli"),
+    "server": ("config", "meters", "pipe", "runs", "sinks", "plots", "logger", "wiring", "channels", "readback"),
+}
+"""Part → the parts it must not know. Only the logger and its wiring know all of them."""
+
+
+@pytest.mark.parametrize("module", MODULES)
+EVERYBODYS = "flexlogger.config.names"
+"""Rules about names, nothing but the standard library."""
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "flexlogger.server.__main__"])
+def test_no_stage_knows_one_it_should_not(module: str) -> None:
+    forbidden = FORBIDDEN.get(part(module), ())
+    ours = [name for name in imports(module) if below(name, "flexlogger") and not below(name, EVERYBODYS)]
+    assert not [name for name in ours if part(name) in forbidden]
+
+
+def test_records_and_errors_know_nothing_of_ours() -> None:
+    for module in ("flexlogger.records", "flexlogger.errors"):
+        assert not [name for name in imports(module) if below(name, "flexlogger")]
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if part(name) not in ("server", "cli", "demo", "__main__")]
+)
+def test_optional_libraries_are_imported_where_they_are_used(module: str) -> None:
+    """At the top of a module only torch may be imported of what is heavy, and only where tensors are handled."""
+    tree = ast.parse(MODULES[module].read_text())
+    top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [alias.name for node in top if isinstance(node, ast.Import) for alias in node.names]
+    names += [str(node.module) for node in top if isinstance(node, ast.ImportFrom)]
+    tensors = part(module) in ("meters", "readback", "channels", "logger", "model", "integrations")
+    tensors = tensors and module not in ("flexlogger.meters", "flexlogger.meters.catalog")
+    allowed = ("torch",) if tensors else ()
+    assert not [name for name in names if below(name, *HEAVY) and not below(name, *allowed)]
+
+
+LIGHT = [
+    "flexlogger",
+    "flexlogger.cli",
+    *(
+        name
+        for name in MODULES
+        if part(name) in ("errors", "records", "catalog", "config", "plots", "pipe", "runs", "sinks")
+    ),
+    "flexlogger.meters",
+    "flexlogger.meters.catalog",
+    "flexlogger.server.process",
+    "flexlogger.server.run",
+]
+
+
+def test_what_must_stay_light_does() -> None:
+    """All in one interpreter that refuses every heavy library: what gets through needs none of them."""
+    code = f"""
+import importlib, sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {HEAVY!r}:
+            raise ImportError(name + ' is imported by something that must do without')
+sys.meta_path.insert(0, Refuse())
+for module in {LIGHT!r}:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        sys.exit(f'{{module}}: {{error}}')
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_package_works_without_its_extras() -> None:
+    """A config is checked and a logger runs where only the core dependencies are installed."""
+    extras = [name for name in HEAVY if name != "torch"]
+    code = f"""
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {extras!r}:
+            raise ModuleNotFoundError('No module named ' + repr(name), name=name)
+sys.meta_path.insert(0, Refuse())
+import flexlogger
+for name in flexlogger.__all__:
+    getattr(flexlogger, name)
+plots = {{'loss': {{'type': 'line'}}}}
+meters = {{'train_loss': {{'type': 'AverageValueMeter', 'target': 'loss'}}}}
+with flexlogger.FlexLogger(plots, meters, sinks=[]) as stat:
+    stat.add({{'train_loss': 0.5}})
+    stat.log(0)
+    assert stat.last('train_loss') == 0.5
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
