@@ -1,5 +1,6 @@
 """Broken declarations, kept as data: each gives a ConfigError that points at the slip, and nothing of it is run."""
 
+import bisect
 import importlib
 import json
 import subprocess
@@ -110,8 +111,9 @@ def test_the_guard_hears_what_it_must(guard):
     guard.on = True
     compile("1", "<test>", "eval")
     with pytest.raises(ImportError):
-        importlib.import_module("no_module_of_this_name")
+        __import__("no_module_of_this_name")
+    importlib.reload(bisect)
     subprocess.run([sys.executable, "-c", ""], check=True)
     guard.on = False
     heard = {event.split()[0] for event in guard.seen}
-    assert heard >= {"compile", "import", "subprocess.Popen"}
+    assert heard >= {"compile", "import", "exec", "subprocess.Popen"}
