@@ -55,6 +55,7 @@ def fetch(static: Path = STATIC, progress: Callable[[str], None] = lambda line: 
     `progress` is given one line per package. Raises `AssetError` where npm is missing or fails, where a hash is not
     the locked one, and where the folder cannot be written.
     """
+    static = static.absolute()  # npm runs in a folder of its own
     npm = shutil.which("npm")
     if npm is None:
         raise AssetError(f"npm was not found on the PATH; install Node.js (its npm is enough), then run: {COMMAND}")
@@ -63,6 +64,7 @@ def fetch(static: Path = STATIC, progress: Callable[[str], None] = lambda line: 
         static.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=static.parent, prefix=".static-") as folder:
             fresh, tarballs = Path(folder, "static"), Path(folder, "npm")
+            fresh.mkdir()
             tarballs.mkdir()
             with ThreadPoolExecutor(4) as pool:
                 jobs = [pool.submit(_package, npm, spec, entry, tarballs, fresh) for spec, entry in lock.items()]

@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
 import json
 import os
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from flexlogger.server import assets
-
-NPM = """#!/bin/sh
-# pack --silent --ignore-scripts --pack-destination FOLDER name@version
-if [ -n "$NPM_FAILS" ]; then echo "npm error $NPM_FAILS" >&2; exit 1; fi
-cp "{packages}/$6.tgz" "$5/packed.tgz"
-"""
-
-
-def packed(files: dict[str, bytes]) -> bytes:
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w:gz") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"package/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return raw.getvalue()
-
-
-def integrity(tarball: bytes) -> str:
-    return "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()
+from tests.server.registry import integrity, make_registry
 
 
 @pytest.fixture
 def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to fetch into, a registry of two packages, and a lock that asks for them."""
-    packages, programs = tmp_path / "packages", tmp_path / "bin"
-    packages.mkdir()
-    programs.mkdir()
-    one = packed({"one.js": b"1", "LICENSE": b"MIT", "unwanted.js": b"x"})
-    two = packed({"fonts/a/b.js": b"b", "fonts/c.js": b"c"})
-    (packages / "one@1.0.0.tgz").write_bytes(one)
-    (packages / "two@2.0.0.tgz").write_bytes(two)
-    lock = {
-        "one@1.0.0": {"integrity": integrity(one), "files": {"one.js": "js/1.js", "LICENSE": "licenses/one.txt"}},
-        "two@2.0.0": {"integrity": integrity(two), "files": {"fonts/**": "fonts/"}},
-    }
-    (tmp_path / "lock.json").write_text(json.dumps(lock))
-    (programs / "npm").write_text(NPM.format(packages=packages))
-    (programs / "npm").chmod(0o755)
+    """A folder to fetch into, with the tests' own npm and lock."""
+    programs, lock = make_registry(tmp_path)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "lock.json").write_text(lock)
     monkeypatch.setattr(assets, "LOCK", tmp_path / "lock.json")
     return tmp_path / "package" / "static"
 
