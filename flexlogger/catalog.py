@@ -88,10 +88,13 @@ def describe(value: object) -> str:
         return "a list"
     if isinstance(value, Mapping):
         return "a mapping"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "an integer beyond 64 bits"
     if isinstance(value, str | int | float):
         text = repr(value)
         return text if len(text) <= 60 else text[:57] + "…" + text[-1]
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def words(types: Iterable[str]) -> str:
