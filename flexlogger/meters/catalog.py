@@ -142,7 +142,7 @@ _INFOS = (
         "Seconds since the last reset.",
         "nothing, or the amount of work done (counted when unit is true)",
         "float",
-        (Option("unit", ("boolean",), "seconds per unit added instead of seconds", False),),
+        (Option("unit", ("boolean", "null"), "seconds per unit added instead of seconds", False),),
         (Output(unit="s"),),
         "s",
         example=_yaml("TimeMeter", "time", meter="epoch_time"),
