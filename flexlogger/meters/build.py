@@ -60,7 +60,8 @@ def _class_named(name: str, allowed: tuple[str, ...]) -> type:
         return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
     path = name if "." in name else torchmetrics_path(name)
     if path is None:
-        raise UnknownNameError(unknown("meter", name, [*METERS, *torchmetrics_names()]))
+        ours = name.casefold().endswith("meter")
+        raise UnknownNameError(unknown("meter", name, METERS if ours else [*METERS, *torchmetrics_names()]))
     refusal = import_refusal(path, allowed)
     if refusal:
         raise ValueRefusedError(refusal)

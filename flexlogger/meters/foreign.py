@@ -10,6 +10,7 @@ import torch
 from flexlogger.errors import ValueRefusedError
 from flexlogger.meters.base import BaseMeter
 from flexlogger.meters.results import outputs_of
+from flexlogger.meters.values import as_array
 from flexlogger.records import Kind, Output
 
 
@@ -63,7 +64,7 @@ class ForeignMeter(BaseMeter):
         if isinstance(declared, tuple) and declared and all(isinstance(output, Output) for output in declared):
             self.outputs = declared
         else:
-            self.outputs = (Output(kind=kind),)
+            self.outputs = (Output(kind="any"),)
         self._empty = True
 
     @property
@@ -95,7 +96,7 @@ class WindowedForeignMeter(ForeignMeter):
 class MetricMeter(ForeignMeter):
     """A torchmetrics Metric or MetricCollection. It follows the tensors it is given to their device.
 
-    Arrays and numbers become tensors. Inputs are copied where the metric keeps them whole (list states).
+    Arrays and lists of numbers become tensors. Inputs are copied where the metric keeps them whole (list states).
     """
 
     def __init__(self, meter: Any, kind: Kind = "any") -> None:
@@ -122,6 +123,9 @@ class MetricMeter(ForeignMeter):
     def _tensor(self, value: Any) -> Any:
         if isinstance(value, np.ndarray | np.number):
             return torch.tensor(value)
+        if isinstance(value, list | tuple) and not any(isinstance(entry, torch.Tensor) for entry in value):
+            array = as_array(value)
+            return torch.tensor(array) if array is not None else _copy(value)
         if isinstance(value, torch.Tensor):
             return value.detach().clone() if self._keeps else value.detach()
         return _copy(value) if self._keeps else value

@@ -24,7 +24,7 @@ def histogram(values: torch.Tensor, bins: int = BINS) -> torch.Tensor:
     low, high = _extremes(flat, wide)
     edges = low + (high - low) * torch.linspace(0, 1, bins + 1, dtype=wide, device=flat.device)
     counts = torch.zeros(bins + 2, dtype=torch.int64, device=flat.device)
-    for chunk in flat.split(_CHUNK):
+    for chunk in torch.split(flat, _CHUNK):
         place = ((chunk.to(wide) - low) / (high - low) * bins).nan_to_num(0, 0, 0).floor().long().clamp(0, bins - 1)
         place = place.masked_fill(~chunk.isfinite(), bins + 1)
         counts.scatter_add_(0, place, torch.ones_like(place))

@@ -14,8 +14,9 @@ from flexlogger.records import Kind, Output
 class LastValueMeter(ScalarMeter):
     """Keep the latest value: a number, vector, matrix, image, batch of images, text, table, figure or dict of these.
 
-    `kind` says what values to expect (see `flexlogger.records.Kind`); with "any" their shape decides. Tensors are
-    copied at `add` on their device, tables and figures are read at `add`. Several arguments are one list, keyword
+    `kind` says what values to expect (see `flexlogger.records.Kind`); with "any" their shape decides, where (H, W) is a
+    matrix and (3, H, W) an image. Kinds image and images take both; see `flexlogger.meters.pixels` for ranges. Tensors
+    are copied at `add` on their device, tables and figures are read at `add`. Several arguments are one list, keyword
     arguments one dict.
 
     Raises ValueRefusedError at `add` for a value that is not of the `kind`.
@@ -33,7 +34,7 @@ class LastValueMeter(ScalarMeter):
         super().__init__()
         if kind not in KINDS:
             raise ValueRefusedError(f"kind: {unknown('kind', str(kind), KINDS)}")
-        if kind not in ("any", "scalar", "histogram"):
+        if kind not in ("any", "scalar"):
             self.buffer = _NoNumbers(kind)
         self.kind = kind
         self.outputs = (Output(kind=kind),)
@@ -41,8 +42,8 @@ class LastValueMeter(ScalarMeter):
 
     def add(self, /, *values: Any, **named: Any) -> None:
         value: Any = named if named else values[0] if len(values) == 1 else list(values)
-        if value.__class__ is float:
-            self.buffer.append(value)
+        if value.__class__ is float or value.__class__ is int:
+            self.buffer.append(float(value))
             return
         if not (values or named) or (values and named):
             raise ValueRefusedError("add: Expected a value, several, or named ones, but got none or both")
@@ -52,7 +53,7 @@ class LastValueMeter(ScalarMeter):
 
     def fold(self) -> None:
         if self.buffer:
-            self._taken = take(self.buffer[-1], self.kind)
+            self._taken = {"": Payload("scalar", self.buffer[-1])}
             self.buffer.clear()
             self.count = 1
 

@@ -12,7 +12,8 @@ import torch
 
 from flexlogger.errors import ValueRefusedError
 from flexlogger.meters.base import Payload
-from flexlogger.meters.values import as_array, interpret
+from flexlogger.meters.documents import document
+from flexlogger.meters.values import as_array, interpret, own_copy
 from flexlogger.records import Kind
 
 CURVE_POINTS = 1000
@@ -22,13 +23,16 @@ CURVE_POINTS = 1000
 def outputs_of(value: Any, meter: Any, kind: Kind = "any") -> dict[str, Any]:
     """Return what to log for a meter's value, by output suffix. `kind` is what its plot would like; it need not fit.
 
+    What is no number, array or document is logged as its text; None is not logged.
+
     >>> outputs_of((0.5, 0.1), object())
     {'': 0.5, '.std': 0.1}
     """
+    if value is None:
+        return {}
     name = type(meter).__name__
-    if isinstance(value, Mapping):
-        entries = getattr(meter, "items", lambda **_: ())(keep_base=False) if _is_collection(meter) else ()
-        members = dict(entries)
+    if isinstance(value, Mapping) and document(value, kind) is None:
+        members = dict(meter.items(keep_base=False)) if name == "MetricCollection" else {}
         found: dict[str, Any] = {}
         for key, entry in value.items():
             inner = outputs_of(entry, members.get(key), kind)
@@ -40,7 +44,7 @@ def outputs_of(value: Any, meter: Any, kind: Kind = "any") -> dict[str, Any]:
         return _area(value)
     if isinstance(value, Sequence) and not isinstance(value, str) and value and all(map(_is_scalar, value)):
         return _numbers(value, meter)
-    if isinstance(value, list | tuple) and not _one_array(value):
+    if isinstance(value, list | tuple) and as_array(value) is None and document(value, kind) is None:
         parts = {f".{i}": outputs_of(entry, None, kind) for i, entry in enumerate(value)}
         return {prefix + suffix: part for prefix, found in parts.items() for suffix, part in found.items()}
     return _as_it_is(value, kind)
@@ -65,14 +69,6 @@ def _is_scalar(value: Any) -> bool:
     )
 
 
-def _is_collection(meter: Any) -> bool:
-    return type(meter).__name__ == "MetricCollection"
-
-
-def _one_array(value: Any) -> bool:
-    return as_array(value) is not None
-
-
 def _is_area(value: tuple[Any, ...]) -> bool:
     shapes = [tuple(getattr(part, "shape", ())) for part in value[1:]]
     return _is_scalar(value[0]) and shapes[0] == shapes[1] and len(shapes[0]) == 1
@@ -95,7 +91,7 @@ def _numbers(value: Sequence[Any], meter: Any) -> dict[str, Any]:
         mean, std = (interpret(entry, "scalar")[""] for entry in value)
         known = isinstance(std, torch.Tensor) or math.isfinite(std)
         return {"": mean, ".std": std} if known else {"": mean}
-    return {f".{i}": interpret(entry, "scalar")[""] for i, entry in enumerate(value)}
+    return interpret([entry.reshape(()) if hasattr(entry, "reshape") else entry for entry in value])
 
 
 def _curves(value: tuple[Any, ...], precision_first: bool) -> dict[str, Any]:
@@ -110,24 +106,21 @@ def _curves(value: tuple[Any, ...], precision_first: bool) -> dict[str, Any]:
     for index, (across, up) in enumerate([(x, y)] if single else zip(x, y, strict=True)):
         prefix = "" if single else f".{index}"
         curve = torch.stack([across.detach(), up.detach()]).float()
-        area = -(curve[0].diff() * curve[1, :-1]).sum() if precision_first else torch.trapezoid(curve[1], curve[0])
-        found |= {prefix: interpret(area)[""], f"{prefix}.curve": Payload("curve", thinned(curve))}
+        steps = (curve[0].diff() * curve[1, :-1]).sum() if precision_first else torch.trapezoid(curve[1], curve[0])
+        found |= {prefix: interpret(steps.abs())[""], f"{prefix}.curve": Payload("curve", thinned(curve))}
     return found
 
 
 def _as_it_is(value: Any, kind: Kind) -> dict[str, Any]:
     """Read one value as `kind` if it is of that, else by its shape; what has no kind stays an array of kind any."""
     array = as_array(value)
+    if array is None and document(value, kind) is None:
+        return {"": Payload("text", str(value))}
     if array is not None and kind == "any" and len(array.shape) > 2 and array.dtype not in (torch.uint8, np.uint8):
-        return {"": Payload("any", _copied(array))}  # (classes, 2, 2) and the like: no pictures
+        return {"": Payload("any", own_copy(array))}  # (classes, 2, 2) and the like: no pictures
     for wanted in dict.fromkeys((kind, "any")):
         try:
             return interpret(value, wanted)
         except ValueRefusedError:
-            if wanted == "any" and array is None:
-                raise
-    return {"": Payload("any", _copied(array))}
-
-
-def _copied(array: Any) -> Any:
-    return array.clone() if isinstance(array, torch.Tensor) else array.copy()
+            continue
+    return {"": Payload("any", own_copy(array)) if array is not None else Payload("text", str(value))}

@@ -39,11 +39,6 @@ def torchmetrics_names() -> list[str]:
     return sorted(_index())
 
 
-def torchmetrics_unknown(name: str) -> str:
-    """The repair note for a name below torchmetrics that is none of its classes."""
-    return unknown("torchmetrics class", name, torchmetrics_names())
-
-
 @cache
 def _index() -> dict[str, tuple[str, ...]]:
     """Map each class's name to the public modules that offer it."""

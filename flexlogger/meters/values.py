@@ -22,15 +22,16 @@ from flexlogger.records import Kind
 
 KINDS: tuple[str, ...] = get_args(Kind)
 
+_PICTURES = "an image (H, W), (C, H, W), (H, W, C) or a batch of them, with C of 1, 3 or 4"
 _EXPECTED = {
     "scalar": "a single number",
     "vector": "a vector (1-d)",
     "matrix": "a matrix (2-d)",
     "curve": "a curve: (2, N), or x and y of equal length",
     "points": "points: (N, 2) or (N, 3)",
-    "histogram": "numbers",
-    "image": "an image: (H, W), (C, H, W) or (H, W, C) with C of 1, 3 or 4",
-    "images": "images: (N, H, W), (N, C, H, W) or (N, H, W, C) with C of 1, 3 or 4",
+    "histogram": "an array of numbers",
+    "image": _PICTURES,
+    "images": _PICTURES,
     "text": "a string",
     "table": "a table: a DataFrame, a list of dicts, a dict of lists, or {columns, rows}",
     "figure": "a plotly figure, or its {data, layout}",
@@ -93,16 +94,28 @@ def as_array(value: Any) -> torch.Tensor | np.ndarray[Any, Any] | None:
     if isinstance(value, torch.Tensor):
         tensor = value.detach()
         return None if tensor.is_complex() else tensor
-    if isinstance(value, list | tuple) and value and all(isinstance(entry, torch.Tensor) for entry in value):
-        same = all(entry.shape == value[0].shape and entry.device == value[0].device for entry in value)
-        return torch.stack([entry.detach() for entry in value]) if same else None
-    if isinstance(value, str | bytes | set | frozenset | type) or value is None or callable(value):
+    if isinstance(value, list | tuple):
+        first = next((entry for entry in value if isinstance(entry, torch.Tensor)), None)
+        if first is not None:
+            return _stacked(value, first)
+    if isinstance(value, str | bytes | type) or value is None or callable(value):
         return None
     try:
-        array = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError):
+        array = np.asarray(float(value) if isinstance(value, numbers.Real) else value)
+    except (ValueError, TypeError, RuntimeError, OverflowError):
         return None
     return array if array.dtype.kind in "biuf" else None
+
+
+def _stacked(entries: Sequence[Any], first: torch.Tensor) -> torch.Tensor | None:
+    """Stack tensors of one shape and device, and numbers among them, without waiting for the device."""
+    tensors = [
+        entry.detach() if isinstance(entry, torch.Tensor) else torch.full((), float(entry), device=first.device)
+        for entry in entries
+        if isinstance(entry, torch.Tensor | numbers.Real)
+    ]
+    alike = all(t.shape == first.shape and t.device == first.device and not t.is_complex() for t in tensors)
+    return torch.stack(tensors) if alike and len(tensors) == len(entries) else None
 
 
 def refusal(value: Any, kind: Kind) -> ValueRefusedError:
@@ -145,35 +158,42 @@ def _kind_of(array: Any, kind: Kind) -> Kind:
     """Check a shape against a kind, or choose the kind by it."""
     shape = tuple(array.shape)
     size = int(np.prod(shape))
-    if kind == "any":
-        return _by_shape(shape, size, array)
     rank = len(shape)
+    if kind == "any":
+        kind = _by_shape(array, shape, size)
+    elif kind in ("image", "images"):
+        kind = "image" if rank == 2 and size else _picture(array, shape, kind)
+    if kind in ("image", "images"):
+        return kind
     fits = {
         "scalar": size == 1,
         "vector": rank == 1,
         "matrix": rank == 2,
         "curve": rank == 2 and shape[0] == 2,
         "points": rank == 2 and shape[1] in (2, 3),
-        "histogram": True,
-        "image": rank == 2 or (rank == 3 and (shape[0] in CHANNELS or shape[2] in CHANNELS)),
-        "images": rank == 3 or (rank == 4 and (shape[1] in CHANNELS or shape[3] in CHANNELS)),
+        "histogram": rank > 0,
     }[kind]
-    if not fits or (kind in ("image", "images") and not size):
+    if not fits:
         raise refusal(array, kind)
     return kind
 
 
-def _by_shape(shape: tuple[int, ...], size: int, array: Any) -> Kind:
+def _by_shape(array: Any, shape: tuple[int, ...], size: int) -> Kind:
     rank = len(shape)
     if size == 1 and rank <= 1:
         return "scalar"
     if rank in (1, 2):
         return "vector" if rank == 1 else "matrix"
-    if size and rank == 3:
+    return _picture(array, shape, "any")
+
+
+def _picture(array: Any, shape: tuple[int, ...], kind: Kind) -> Kind:
+    """Tell an image from a batch: of rank 3, one side of 1, 3 or 4 at either end is taken for channels."""
+    if 0 not in shape and len(shape) == 3:
         return "image" if shape[0] in CHANNELS or shape[2] in CHANNELS else "images"
-    if size and rank == 4 and (shape[1] in CHANNELS or shape[3] in CHANNELS):
+    if 0 not in shape and len(shape) == 4 and (shape[1] in CHANNELS or shape[3] in CHANNELS):
         return "images"
-    raise refusal(array, "any")
+    raise refusal(array, kind)
 
 
 def _own(array: Any, kind: Kind) -> Any:
@@ -182,4 +202,14 @@ def _own(array: Any, kind: Kind) -> Any:
         if isinstance(array, torch.Tensor) and array.device.type != "cpu":
             return array.reshape(()).clone()
         return float(array.item())
-    return array.clone() if isinstance(array, torch.Tensor) else array.copy()
+    return own_copy(array)
+
+
+def own_copy(array: torch.Tensor | np.ndarray[Any, Any]) -> torch.Tensor | np.ndarray[Any, Any]:
+    """Copy an array, or a tensor on its device; unusual number formats become float32, float64 or native order."""
+    if isinstance(array, torch.Tensor):
+        return array.clone()
+    dtype = array.dtype.newbyteorder("=")
+    if dtype.kind == "f":
+        dtype = np.dtype(np.float32 if dtype.itemsize <= 4 else np.float64)
+    return np.array(array, dtype=dtype, order="C")
