@@ -409,3 +409,36 @@ def test_loading_a_config_imports_nothing_heavy_and_nothing_it_names():
         "assert not ours, ours"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- torchmetrics by bare name
+
+
+def test_a_class_of_torchmetrics_is_known_by_its_bare_name():
+    pytest.importorskip("torchmetrics")
+    meters = {name: {"type": name, "target": "loss"} for name in ("F1Score", "MulticlassF1Score", "MeanMetric")}
+    assert [meter.type for meter in load({"plots": LINE, "meters": meters}).meters] == [
+        "torchmetrics.F1Score",
+        "torchmetrics.classification.MulticlassF1Score",
+        "torchmetrics.MeanMetric",
+    ]
+    near = {"m": {"type": "MulticlassF1Scor", "target": "loss"}}
+    assert problem_of({"plots": LINE, "meters": near})[1] == (
+        "unknown meter 'MulticlassF1Scor'; did you mean 'MulticlassF1Score'?"
+    )
+
+
+def test_the_bare_names_are_those_that_torchmetrics_exports():
+    pytest.importorskip("torchmetrics")
+    from importlib import import_module
+
+    from flexlogger.config.torchmetrics_names import torchmetrics_paths
+
+    paths = torchmetrics_paths()
+    exported = {name for name in import_module("torchmetrics").__all__ if name[0].isupper()}
+    assert exported <= set(paths)
+    needs_no_extra = ("classification", "regression", "clustering", "nominal", "retrieval", "wrappers", "segmentation")
+    for path in paths.values():
+        module, _, name = path.rpartition(".")
+        if module.rpartition(".")[2] in needs_no_extra:
+            assert hasattr(import_module(module), name), path

@@ -215,7 +215,6 @@ def test_secrets_show_neither_in_messages_nor_in_repr(monkeypatch):
     display = {"color": secret, "dash": secret}
     wrong = {
         "port": secret,
-        "phases": secret,
         "plots": {"p": {"type": secret, "x": secret, "opts": {"env": secret + "/"}}},
         "meters": {"m": {"type": secret, "target": secret, "unit": secret, "display": display}},
         "sinks": [secret, {"visdom": {"port": secret}}],
@@ -225,6 +224,7 @@ def test_secrets_show_neither_in_messages_nor_in_repr(monkeypatch):
         load(wrong)
     assert "hunter2" not in str(caught.value)
     assert len(caught.value.problems) >= 10
+    assert "hunter2" not in str(problems_of({"phases": secret}))
     good = load({"token": secret, "server": "http://me:hunter2@example.org", "sinks": [{"visdom": {"token": secret}}]})
     assert good.token == "hunter2"
     assert good.sinks[0].opts["token"] == "hunter2"
