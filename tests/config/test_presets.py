@@ -9,7 +9,7 @@ import pytest
 from flexlogger.config.load import load
 from flexlogger.config.presets import preset_info, preset_names
 from flexlogger.config.sources import dashboards, presets
-from flexlogger.errors import UnknownNameError
+from flexlogger.errors import ConfigError, UnknownNameError
 from flexlogger.plots.catalog import PLOTS
 
 PRESETS = preset_names([])
@@ -49,9 +49,10 @@ def test_every_file_begins_by_saying_what_it_is(name):
     assert file.read_text(encoding="utf-8").startswith("# ")
 
 
-def test_accuracy_is_a_fraction_and_error_is_percent():
-    assert load("acc").meters[0].type == "AccuracyMeter"
-    assert load("error").meters[0].type == "ClassErrorMeter"
+def test_accuracy_is_a_fraction_and_error_percent_so_they_share_no_window():
+    assert load("acc+error")
+    with pytest.raises(ConfigError, match="two units in plot 'acc': 'train_acc' is in 'fraction', this meter in '%'"):
+        load("acc", overrides={"meters": {"train_error": {"type": "ClassErrorMeter", "target": "acc"}}})
 
 
 def test_preset_info_tells_plots_meters_what_they_take_and_the_yaml():
