@@ -116,10 +116,7 @@ class ETAMeter(_Timed):
 
     def _result(self) -> Number:
         done = self._work()
-        if isinstance(done, torch.Tensor):
-            left = (self.total - done).clamp(min=0)
-        else:
-            left = max(self.total - done, 0.0)
+        left = (self.total - done).clamp(min=0) if isinstance(done, torch.Tensor) else max(self.total - done, 0.0)
         return _ratio(self._seconds() * left, done)
 
 

@@ -1,0 +1,78 @@
+"""Accuracy as a fraction."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from flexlogger.errors import ValueRefusedError
+from flexlogger.meters.base import BaseMeter
+from flexlogger.meters.catalog import METERS
+from flexlogger.meters.tensors import Total, as_tensor, number, shape, together, widest
+
+
+class AccuracyMeter(BaseMeter):
+    """Fraction of right predictions, in [0, 1]; NaN when empty.
+
+    >>> meter = AccuracyMeter()
+    >>> meter.add([[0.1, 0.9], [0.8, 0.2]], [1, 1])
+    >>> meter.add([1, 0], [1, 0])
+    >>> meter.value()
+    0.75
+    """
+
+    outputs = METERS["AccuracyMeter"].outputs
+
+    def __init__(self) -> None:
+        self.reset()
+
+    @property
+    def empty(self) -> bool:
+        return not self._n
+
+    def add(self, output: Any, target: Any) -> None:
+        """Take (N, K, …) scores or (N, …) whole-number classes, and (N, …) true classes. Raises ValueRefusedError."""
+        given, truth = together(
+            as_tensor(output, "AccuracyMeter.add: output"), as_tensor(target, "AccuracyMeter.add: target")
+        )
+        right = _classes(given, truth) == truth
+        if right.numel():
+            self._hits.add(right.sum())
+            self._n += right.numel()
+
+    def value(self) -> float:
+        """The fraction. Waits for a device."""
+        return float(self._fraction())
+
+    def collect(self) -> dict[str, Any]:
+        """{'': fraction}, a float or a 0-d tensor on its device."""
+        return {"": number(self._fraction())}
+
+    def _fraction(self) -> torch.Tensor:
+        if not self._n:
+            return torch.tensor(math.nan)
+        hits = self._hits.read()
+        return hits.to(widest(hits.device)) / self._n
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._hits = Total()
+        self._n = 0
+
+
+def _classes(given: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """What was predicted, in the shape of the truth."""
+    if given.dim() == truth.dim() + 1 and given.dim() >= 2 and given.shape[:1] + given.shape[2:] == truth.shape:
+        if given.shape[1] < 2:
+            got = f"{shape(given)}; compare one score with its threshold first: output > 0"
+            raise ValueRefusedError(f"AccuracyMeter.add: Expected scores of at least 2 classes but got {got}")
+        return given.argmax(1)
+    if given.shape != truth.shape:
+        got = f"{shape(given)} for targets of shape {shape(truth)}"
+        raise ValueRefusedError(f"AccuracyMeter.add: Expected output of shape (N, K, …) or the targets' but got {got}")
+    if given.is_floating_point():
+        got = f"{given.dtype} in the targets' shape {shape(given)}; compare scores with their threshold: output > 0"
+        raise ValueRefusedError(f"AccuracyMeter.add: Expected class indices but got {got}")
+    return given
