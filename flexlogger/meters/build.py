@@ -9,12 +9,12 @@ from typing import Any
 
 from flexlogger.catalog import check_opts
 from flexlogger.config.names import import_refusal
-from flexlogger.errors import FlexLoggerError, MissingExtraError, UnknownNameError, ValueRefusedError, unknown
+from flexlogger.config.torchmetrics_names import torchmetrics_paths
+from flexlogger.errors import FlexLoggerError, MissingExtraError, UnknownNameError, ValueRefusedError, nearest, unknown
 from flexlogger.meters.base import BaseMeter
 from flexlogger.meters.catalog import METERS
 from flexlogger.meters.foreign import is_meter, is_metric, wrap
 from flexlogger.meters.last import LastValueMeter
-from flexlogger.meters.torchmetrics import torchmetrics_names, torchmetrics_path
 from flexlogger.records import Kind
 
 _EXTRAS = {"torchmetrics": "torchmetrics", "torchnet": "torchnet", "visdom": "visdom"}
@@ -58,10 +58,10 @@ def _class_named(name: str, allowed: tuple[str, ...]) -> type:
     if name in METERS:
         module, _, attribute = METERS[name].path.partition(":")
         return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
-    path = name if "." in name else torchmetrics_path(name)
+    path = name if "." in name else torchmetrics_paths().get(name)
     if path is None:
-        ours = name.casefold().endswith("meter")
-        raise UnknownNameError(unknown("meter", name, METERS if ours else [*METERS, *torchmetrics_names()]))
+        near = nearest(name, METERS) or nearest(name, torchmetrics_paths()) is None
+        raise UnknownNameError(unknown("meter", name, METERS if near else torchmetrics_paths()))
     refusal = import_refusal(path, allowed)
     if refusal:
         raise ValueRefusedError(refusal)

@@ -72,8 +72,8 @@ class ForeignMeter(BaseMeter):
         return self._empty
 
     def add(self, /, *values: Any, **named: Any) -> None:
-        self._empty = False
         self.meter.add(*map(_copy, values), **{key: _copy(value) for key, value in named.items()})
+        self._empty = False
 
     def value(self) -> Any:
         """Return what the meter returns."""
