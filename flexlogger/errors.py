@@ -87,14 +87,28 @@ class ServerError(SinkError):
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate most like `name`, or None where nothing is close (case is ignored).
 
-    >>> nearest("AvgMeter", ["AverageValueMeter", "MSEMeter"])
+    A slip of a letter or two comes first, then a name that `name` abbreviates, then whatever is similar.
+
+    >>> nearest("AvgMeter", ["APMeter", "AverageValueMeter", "MSEMeter"])
     'AverageValueMeter'
+    >>> nearest("APMetr", ["APMeter", "AverageValueMeter", "mAPMeter"])
+    'APMeter'
     >>> nearest("xyzzy", ["loss", "acc"]) is None
     True
     """
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.55)
+    wanted = name.casefold()
+    slips = difflib.get_close_matches(wanted, by_folded, n=1, cutoff=0.85)
+    longer = sorted((c for c in by_folded if _abbreviates(wanted, c)), key=len)
+    similar = difflib.get_close_matches(wanted, by_folded, n=1, cutoff=0.55)
+    close = [*slips, *longer, *similar]
     return by_folded[close[0]] if close else None
+
+
+def _abbreviates(short: str, long: str) -> bool:
+    """True where the letters of `short` stand in `long` in the same order, from its first letter on."""
+    letters = iter(long)
+    return len(short) >= 3 and short[0] == long[:1] and all(letter in letters for letter in short)
 
 
 def unknown(kind: str, name: str, candidates: Iterable[str]) -> str:

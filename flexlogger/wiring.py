@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+import weakref
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,10 +25,12 @@ from flexlogger.records import Kind, PlotDef
 from flexlogger.runs.segment import SegmentWriter, segments
 from flexlogger.sinks.base import Sink
 from flexlogger.sinks.view import View
-from flexlogger.sinks.wire import Address
+from flexlogger.sinks.visdom import ClientSender, HttpSender, Sender, VisdomSink, window_id
+from flexlogger.sinks.wire import Address, address
 
 DEFAULT_PORT = 8097
 DEFAULT_DIR = "flexlogger_runs"
+CLOSE_VIEWS_S = 2.0
 
 
 # ---- meters
@@ -82,10 +85,26 @@ class Run:
         self.uid = uid
         self.url = url
         self.pipe = pipe
+        self.windows: frozenset[str] = frozenset()
         self._pid = os.getpid()
+
+    def own(self, plots: Iterable[PlotDef]) -> None:
+        """Become the one that draws these windows: an older logger of this process that drew one of them (a notebook
+        cell that was run again) stops drawing, and goes on logging."""
+        if self.url is None:
+            return
+        server = self.url.split("/env/")[0]
+        self.windows = frozenset(f"{server} {window_id(self.uid, p.opts.get('env', self.env), p.name)}" for p in plots)
+        for other in list(_live):
+            if other is not self and other.windows & self.windows:
+                other.windows = frozenset()
+                other.pipe.release_views(CLOSE_VIEWS_S)
+                faults.log.info("flexlogger: run %s draws the windows of run %s from now on", self.name, other.name)
+        _live.add(self)
 
     def close(self, timeout: float) -> None:
         """Close the pipe; where a view did not get everything, say so and how to draw it later."""
+        _live.discard(self)
         complete = self.pipe.close(timeout, "finished" if os.getpid() == self._pid else "forked")
         status = self.pipe.status()
         if status["dropped"]:
@@ -94,6 +113,9 @@ class Run:
             faults.log.warning("flexlogger: the dashboard is not complete; everything is in %s", self.folder)
         if status["stuck"]:
             faults.log.warning("flexlogger: the run log is not complete: %s could not be written", self.folder)
+
+
+_live: weakref.WeakSet[Run] = weakref.WeakSet()
 
 
 def open_run(dashboard: Dashboard, viz: Any, readback: Readback) -> Run:
@@ -111,7 +133,9 @@ def open_run(dashboard: Dashboard, viz: Any, readback: Readback) -> Run:
         views.append(View(sink, config.type, history=history, repair=repair))
     writer = partial(SegmentWriter, folder, name, fsync=dashboard.fsync) if dashboard.runlog else None
     pipe = ThreadPipe(Feed(writer, views), source=readback)
-    return Run(name, folder, env, uid, url, pipe)
+    run = Run(name, folder, env, uid, url, pipe)
+    run.own(dashboard.plots)
+    return run
 
 
 def new_run_name(now: float | None = None) -> str:
@@ -142,9 +166,6 @@ def _sink(config: SinkConfig, dashboard: Dashboard, viz: Any, env: str, uid: str
 
 
 def _visdom(config: SinkConfig, dashboard: Dashboard, viz: Any, env: str, uid: str) -> tuple[Sink, str, str | None]:
-    from flexlogger.sinks.visdom import ClientSender, HttpSender, Sender, VisdomSink
-    from flexlogger.sinks.wire import address
-
     server = config.opts.get("server") or dashboard.server or os.environ.get("FLEXLOGGER_SERVER") or "localhost"
     port = config.opts.get("port") or dashboard.port or _port_from_environment()
     token = config.opts.get("token") or dashboard.token or os.environ.get("FLEXLOGGER_TOKEN")

@@ -148,6 +148,12 @@ class Feed:
         shown = [view.flush(max(0.0, deadline - self._clock())) for view in self.views]  # each gets its chance
         return all(shown)
 
+    def release_views(self, timeout: float) -> None:
+        """Let go of the views; what is delivered later is only in the log."""
+        views, self.views = self.views, ()
+        for view in views:
+            view.close(timeout)
+
     def close(self, timeout: float, status: str) -> bool:
         """Write the end line, then give the views `timeout` seconds. False where something is left behind."""
         if not self.stuck:

@@ -207,6 +207,11 @@ class ThreadPipe:
             self._worker.join(timeout)
         return self._feed.close(timeout, status) and written
 
+    def release_views(self, timeout: float) -> None:
+        """Show what is left and stop drawing; the log goes on."""
+        self.flush(timeout)
+        self._feed.release_views(timeout)
+
     def status(self) -> dict[str, Any]:
         """Counts of queued, written and dropped items, and the health of each view."""
         return {"queued": len(self._queue), "dropped": dict(self._dropped), **self._feed.status()}
