@@ -12,15 +12,17 @@ from pathlib import Path
 def torchmetrics_paths() -> dict[str, str]:
     """Return {class name: dotted path} of every metric that torchmetrics exports; empty where it is not installed.
 
+    The module of its field comes first: much that `torchmetrics` itself exports warns of going away there.
+
     >>> torchmetrics_paths().get("MulticlassF1Score") in (None, "torchmetrics.classification.MulticlassF1Score")
     True
     """
     spec = find_spec("torchmetrics")
     paths: dict[str, str] = {}
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        inits = [Path(folder, "__init__.py"), *sorted(Path(folder).glob("*/__init__.py"))]
+        inits = [*sorted(Path(folder).glob("*/__init__.py")), Path(folder, "__init__.py")]
         for init in inits:
-            module = "torchmetrics" if init == inits[0] else f"torchmetrics.{init.parent.name}"
+            module = "torchmetrics" if init == inits[-1] else f"torchmetrics.{init.parent.name}"
             if module not in ("torchmetrics.functional", "torchmetrics.utilities"):
                 for name in _exported(init):
                     paths.setdefault(name, f"{module}.{name}")

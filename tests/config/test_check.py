@@ -418,7 +418,7 @@ def test_a_class_of_torchmetrics_is_known_by_its_bare_name():
     pytest.importorskip("torchmetrics")
     meters = {name: {"type": name, "target": "loss"} for name in ("F1Score", "MulticlassF1Score", "MeanMetric")}
     assert [meter.type for meter in load({"plots": LINE, "meters": meters}).meters] == [
-        "torchmetrics.F1Score",
+        "torchmetrics.classification.F1Score",
         "torchmetrics.classification.MulticlassF1Score",
         "torchmetrics.MeanMetric",
     ]
