@@ -39,10 +39,10 @@ class ConfusionMeter(BaseMeter):
         return not self._n
 
     def add(self, predicted: Any, target: Any) -> None:
-        """Take (N, k) scores or (N,) classes, and (N,) true classes or (N, k) one-hot rows. Raises ValueRefusedError."""
+        """Take (N, k) scores or (N,) classes, (N,) true classes or (N, k) one-hot rows, or raise ValueRefusedError."""
         scores, truth = together(
-            torch.atleast_1d(as_tensor(predicted, "ConfusionMeter.add: predicted")),
-            torch.atleast_1d(as_tensor(target, "ConfusionMeter.add: target")),
+            _at_least_1d(as_tensor(predicted, "ConfusionMeter.add: predicted")),
+            _at_least_1d(as_tensor(target, "ConfusionMeter.add: target")),
         )
         if len(scores) != len(truth):
             raise ValueRefusedError(
@@ -98,6 +98,10 @@ class ConfusionMeter(BaseMeter):
         """Forget everything."""
         self._counts = Total()
         self._n = 0
+
+
+def _at_least_1d(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.dim() else tensor[None]
 
 
 def _refuse_here(bad: torch.Tensor, where: str, expected: str) -> None:
