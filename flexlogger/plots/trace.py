@@ -88,6 +88,12 @@ class Trace:
         self._pending[1, start:end] = new_y
         self._fill = end
 
+    def take_over(self, other: Trace) -> None:
+        """Start from what another trace still has, and from its counts: a window's limit or scale was changed."""
+        other.shown()
+        self._take(np.concatenate((other._x, other._marks_x)), np.concatenate((other._y, other._marks_y)))
+        self.count, self.skipped, self.nonfinite = other.count, other.skipped, dict(other.nonfinite)
+
     def shown(self) -> Shown:
         """Return what to draw now: at most `max_points` points, gaps and marks together."""
         if self._fill:

@@ -1,0 +1,84 @@
+"""One bar per entry of a vector, or per scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flexlogger.plots.style import PALETTE, compact, empty, figure, layout, literal, numbers
+from flexlogger.plots.window import Feed, Latest, Window
+from flexlogger.records import Panel
+
+_FEW = 16  # bars up to which each carries its number
+
+
+class BarPlot:
+    """The latest values as bars from zero, side by side where several meters share the window, or stacked."""
+
+    def draw(self, window: Window) -> Panel:
+        """Draw the vectors of all meters; without any, one bar per scalar."""
+        vectors = window.values("vector")
+        look = layout(window)
+        look["barmode"] = "stack" if window.plot.opts.get("stacked") else "group"
+        look["bargap"] = 0.25
+        look["xaxis"] |= {"showgrid": False, "ticks": ""}
+        look["yaxis"] |= {"zeroline": True, "zerolinecolor": look["yaxis"]["linecolor"], "showline": False}
+        data = self._vectors(window, vectors, look) if vectors else self._scalars(window, look)
+        return figure(window, data, look if any(len(trace["x"]) for trace in data) else empty(look))
+
+    def _vectors(self, window: Window, vectors: list[tuple[str, Feed, Latest]], look: dict[str, Any]) -> list[Any]:
+        length = max(np.size(latest.value) for _, _, latest in vectors)
+        look["xaxis"] |= ticks(_labels(window, vectors[0][1]), length)
+        legend = dict(enumerate(window.plot.opts.get("legend", ())))
+        few = length * len(vectors) <= _FEW
+        return [
+            _bar(literal(legend.get(index, name)), np.arange(np.size(latest.value)), latest.value, feed.color, few)
+            for index, (name, feed, latest) in enumerate(vectors)
+        ]
+
+    def _scalars(self, window: Window, look: dict[str, Any]) -> list[dict[str, Any]]:
+        scalars = window.values("scalar")
+        legend = dict(enumerate(window.plot.opts.get("legend", _labels(window, None))))
+        names = [str(legend.get(index, name)) for index, (name, _, _) in enumerate(scalars)]
+        look["xaxis"] |= ticks(names, len(names))
+        values = np.array([latest.value for _, _, latest in scalars], np.float64)
+        several = len({feed.meter.name for _, feed, _ in scalars}) > 1
+        colors: Any = [feed.color for _, feed, _ in scalars] if several else PALETTE[0]
+        bar = _bar(literal(window.title), np.arange(len(values)), values, colors, len(values) <= _FEW)
+        return [bar | {"showlegend": False}]
+
+
+def _labels(window: Window, feed: Feed | None) -> Sequence[Any]:
+    opts = window.plot.opts
+    return opts.get("labels") or opts.get("rownames") or (feed.meter.labels if feed is not None else ())
+
+
+def _bar(name: str, x: Any, values: Any, color: Any, few: bool) -> dict[str, Any]:
+    heights = np.asarray(values, np.float64)
+    bar: dict[str, Any] = {
+        "type": "bar",
+        "name": name,
+        "x": numbers(x),
+        "y": numbers(heights),
+        "marker": {"color": color, "line": {"width": 0}},
+        "hovertemplate": "%{x}: %{y:.6g}",
+    }
+    if few:
+        texts = [compact(h) if np.isfinite(h) else str(h) for h in heights.tolist()]
+        bar |= {"text": texts, "textposition": "outside", "cliponaxis": False, "textfont": {"size": 11}}
+    return bar
+
+
+def ticks(labels: Sequence[Any], length: int, most: int = 40) -> dict[str, Any]:
+    """Return an axis over entries 0 to `length` - 1 that names them; of very many it names every n-th.
+
+    Entries stand at their index and are only called by their label, so that two equal labels stay two entries.
+
+    >>> ticks(["cat", "dog"], 3)
+    {'tickvals': [0, 1, 2], 'ticktext': ['cat', 'dog', '2']}
+    """
+    shown = range(0, length, max(1, -(-length // most)))
+    texts = [literal(labels[index]) if index < len(labels) else str(index) for index in shown]
+    return {"tickvals": list(shown), "ticktext": texts}

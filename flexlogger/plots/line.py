@@ -1,0 +1,159 @@
+"""Scalars over steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flexlogger.plots.bar import BarPlot
+from flexlogger.plots.style import WARN, axis, empty, figure, layout, literal, numbers, rgba
+from flexlogger.plots.thinning import Floats
+from flexlogger.plots.trace import Shown
+from flexlogger.plots.window import Line, Window
+from flexlogger.records import Panel
+
+_SYMBOLS = {"NaN": "x", "+Inf": "triangle-up", "-Inf": "triangle-down"}
+_FEW = 30  # points up to which a lone one, which no line reaches, is worth marking all of them
+
+
+class LinePlot:
+    """One line per scalar, named after its meter, with gaps and marks where it was not a number."""
+
+    def draw(self, window: Window) -> Panel:
+        """Draw the lines of all meters; without any, the bars of a vector too long for lines."""
+        lines = [line for feed in window.feeds for line in feed.lines]
+        if not lines and window.values("vector"):
+            return BarPlot().draw(window)
+        names = dict(enumerate(window.plot.opts.get("legend", ())))
+        data = [
+            trace
+            for index, line in enumerate(lines)
+            for trace in _traces(window, line, literal(names.get(index, line.name)))
+        ]
+        look = layout(window, _xlabel(window), _unit(window))
+        shown = [line.shown for line in lines if len(line.shown.x)]
+        look["hovermode"] = "x unified" if len(lines) <= 10 else "closest"
+        if not shown:
+            empty(look)
+        elif window.plot.opts.get("xtype") != "log":
+            look["xaxis"] |= _whole_ticks(shown)
+        return figure(window, data, look)
+
+
+def _xlabel(window: Window) -> str:
+    return "hours" if window.plot.x == "time" else window.plot.x
+
+
+def _unit(window: Window) -> str:
+    units = {output.unit for feed in window.feeds for output in feed.meter.outputs if output.drawn}
+    return units.pop() if len(units) == 1 else ""
+
+
+def _whole_ticks(shown: list[Shown]) -> dict[str, Any]:
+    """No ticks between whole steps while there are few of them."""
+    low, high = min(s.x[0] for s in shown), max(s.x[-1] for s in shown)
+    whole = all((s.x == np.floor(s.x)).all() for s in shown)
+    return {"dtick": 1} if whole and 0 < high - low <= 8 else {}
+
+
+def _traces(window: Window, line: Line, name: str) -> list[dict[str, Any]]:
+    opts, shown = window.plot.opts, line.shown
+    smoothing = min(float(opts.get("smoothing", 0)), 0.999)
+    ys = smoothed(shown.y, smoothing) if smoothing else shown.y
+    main = _scatter(line, name, shown.x, ys) | {"hovertemplate": "%{y:.6g}"}
+    if opts.get("markers") or _lone(shown.y):
+        main["mode"] = "lines+markers"
+    if opts.get("fillarea"):
+        main |= {"fill": "tozeroy", "fillcolor": rgba(line.color, 0.12)}
+    traces = _band(line, name) if line.band is not None else []
+    if smoothing:
+        raw = _scatter(line, f"{name} (raw)", shown.x, shown.y)
+        raw["line"] = {"color": rgba(line.color, 0.25), "width": 1}
+        traces.append(raw | {"showlegend": False, "legendgroup": name, "hoverinfo": "skip"})
+    traces.append(main)
+    if len(shown.mark_x):
+        traces.append(_marks(window, line, name))
+    return traces
+
+
+def _scatter(line: Line, name: str, x: Floats, y: Floats) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "legendgroup": name,
+        "x": numbers(x),
+        "y": numbers(y),
+        "line": {"color": line.color, "dash": line.dash, "width": line.width},
+        # The dashboard's smoothing slider reads marker.line of every line.
+        "marker": {"color": line.color, "size": 5, "line": {"color": line.color, "width": 0}},
+    }
+
+
+def _lone(y: Floats) -> bool:
+    """Whether a short line has a finite point without a finite neighbour: a line alone would not show it."""
+    finite = np.concatenate(([False], np.isfinite(y), [False]))
+    return len(y) <= _FEW and bool((finite[1:-1] & ~finite[:-2] & ~finite[2:]).any())
+
+
+def _band(line: Line, name: str) -> list[dict[str, Any]]:
+    band, finite = line.band, np.isfinite(line.shown.y)
+    has = np.isfinite(band.y) if band is not None else finite
+    if band is None or not has.any() or not finite.any():
+        return []
+    x, y = line.shown.x[finite], line.shown.y[finite]
+    around = np.interp(x, band.x[has], band.y[has])
+    edge = {"type": "scatter", "mode": "none", "legendgroup": name, "showlegend": False, "hoverinfo": "skip"}
+    return [
+        edge | {"name": f"{name} (low)", "x": numbers(x), "y": numbers(y - around)},
+        edge
+        | {"name": f"{name} (high)", "x": numbers(x), "y": numbers(y + around)}
+        | {"fill": "tonexty", "fillcolor": rgba(line.color, 0.16)},
+    ]
+
+
+def _marks(window: Window, line: Line, name: str) -> dict[str, Any]:
+    """Marks stand at the height of the last finite value before them, or of the first one after."""
+    shown = line.shown
+    finite = np.isfinite(shown.y)
+    if finite.any():
+        before = np.searchsorted(shown.x[finite], shown.mark_x) - 1
+        heights = shown.y[finite][np.maximum(before, 0)]
+    else:
+        heights = np.full(len(shown.mark_x), 1.0 if axis(window, "y")["type"] == "log" else 0.0)
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": f"{name} (not finite)",
+        "legendgroup": name,
+        "showlegend": False,
+        "x": numbers(shown.mark_x),
+        "y": numbers(heights),
+        "text": list(shown.mark_kind),
+        "hovertemplate": "%{text}<extra>" + name + "</extra>",
+        "marker": {
+            "symbol": [_SYMBOLS[kind] for kind in shown.mark_kind],
+            "size": 9,
+            "color": WARN,
+            "line": {"color": line.color, "width": 1.5},
+        },
+    }
+
+
+def smoothed(y: Floats, weight: float) -> Floats:
+    """Return the exponential moving average of `y`, without the pull of its start towards zero; gaps stay gaps.
+
+    Like the smoothing of TensorBoard, it runs over the points shown: e = weight * e + (1 - weight) * y, divided by
+    1 - weight**n.
+
+    >>> smoothed(np.array([1.0, 1.0, 4.0]), 0.5).round(3).tolist()
+    [1.0, 1.0, 2.714]
+    """
+    out, average, total = np.full(len(y), np.nan), 0.0, 0.0
+    for index, value in enumerate(y.tolist()):
+        if value == value:
+            average = weight * average + (1 - weight) * value
+            total = weight * total + (1 - weight)
+            out[index] = average / total
+    return out

@@ -1,0 +1,11 @@
+"""A figure of matplotlib's, already rendered when it was added."""
+
+from __future__ import annotations
+
+from flexlogger.plots.image import ImagePlot
+
+
+class MatplotlibPlot(ImagePlot):
+    """The latest figure, pixel for pixel."""
+
+    enlarges = False

@@ -1,0 +1,77 @@
+"""Everything a run's windows are made of, bounded: thinned lines by (name, x axis) and the latest value of each name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from flexlogger.plots.thinning import Floats
+from flexlogger.plots.trace import Trace
+from flexlogger.plots.window import Latest
+from flexlogger.records import PlotDef, Record, Step
+
+MAX_LINES = 1000
+"""Lines kept in all; values of further names are counted, and drawn nowhere."""
+
+
+class Rows:
+    """Consecutive records with the same names, as columns. Raises ValueError where a value is not a number."""
+
+    def __init__(self, records: Sequence[Record], names: Sequence[str]) -> None:
+        self.names = names
+        self.last: Step = records[-1].step
+        self.steps = np.array([record.step for record in records], np.float64)
+        self.times = np.array([record.time for record in records], np.float64)
+        self.columns = np.array([tuple(record.values.values()) for record in records], np.float64).T
+
+
+class Store:
+    """Lines and latest values. `start` is the unix second that the x axis `time` counts hours from."""
+
+    def __init__(self, start: float | None = None) -> None:
+        self.start = start
+        self.lines: dict[tuple[str, str], Trace] = {}
+        self.latest: dict[str, Latest] = {}
+        self.left_out: Counter[str] = Counter()
+
+    def keep(self, name: str, x: str, plot: PlotDef) -> Trace | None:
+        """Return the line of a name over an axis as a plot wants it, made or made again where it is not so yet."""
+        log = plot.opts.get("xtype") == "log"
+        line = self.lines.get((name, x))
+        if line is None and len(self.lines) >= MAX_LINES:
+            self.left_out[name] += 1
+            return None
+        if line is None or (line.max_points, line.log) != (max(4, plot.max_points), log):
+            made = Trace(max(4, plot.max_points), log)
+            if line is not None:
+                made.take_over(line)
+            self.lines[(name, x)] = line = made
+        return line
+
+    def drop_lines(self, keep: set[tuple[str, str]]) -> None:
+        """Forget the lines that no window holds any more."""
+        self.lines = {key: line for key, line in self.lines.items() if key in keep}
+
+    def along(self, rows: Rows, x: str) -> Floats:
+        """Return where the rows stand on an axis: their step, the hours since the start, or a meter's last value.
+
+        Rows before the meter's first value are NaN, which a line drops and counts.
+        """
+        if x == "step":
+            return rows.steps
+        if x == "time":
+            return self.hours(rows.times)
+        last = self.latest.get(x)
+        before = last.value if last is not None and isinstance(last.value, float) else np.nan
+        column = rows.columns[rows.names.index(x)] if x in rows.names else np.full(len(rows.steps), np.nan)
+        usable = np.isfinite(column)
+        newest = np.maximum.accumulate(np.where(usable, np.arange(len(column)), -1))
+        return np.where(newest >= 0, column[newest], before)
+
+    def hours(self, times: Floats) -> Floats:
+        """Return hours since the run's start."""
+        if self.start is None:
+            self.start = float(times[0])
+        return (times - self.start) / 3600
