@@ -66,10 +66,13 @@ def _channel(config: MeterConfig, plot: PlotDef, allow_imports: tuple[str, ...])
     return Channel(config, meter, tuple(map(str, labels)) if isinstance(labels, (list, tuple)) else ())
 
 
+_VALUE_OF: dict[str, Kind] = {"image": "image", "images": "images", "histogram": "histogram"}
+
+
 def _kind(plot: PlotDef) -> Kind:
-    """What a meter of unknown shape should make of its values: the one kind its plot draws, else whatever comes."""
+    """What a meter of unknown shape should make of its values: what its plot is for, else whatever comes."""
     accepts = PLOTS[plot.type].accepts - {"any"}
-    return next(iter(accepts)) if len(accepts) == 1 else "any"
+    return _VALUE_OF.get(plot.type, next(iter(accepts)) if len(accepts) == 1 else "any")
 
 
 # ---- the run

@@ -28,4 +28,4 @@ def window(stat: FlexLogger, url: str, plot: str, env: str | None = None) -> dic
 def traces(stat: FlexLogger, url: str, plot: str) -> dict[str, list[tuple[float, float]]]:
     """The (x, y) points of every named line of a plot's window."""
     data = window(stat, url, plot)["content"]["data"]
-    return {t["name"]: list(zip(t["x"], t["y"], strict=True)) for t in data if t.get("mode") == "lines"}
+    return {t["name"]: list(zip(t["x"], t["y"], strict=True)) for t in data if "lines" in t.get("mode", "")}
