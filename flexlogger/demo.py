@@ -75,6 +75,7 @@ def train(stat: FlexLogger, seconds: float, clock: Callable[[], float] = time.mo
             step += 1
         _test(stat, net, test_x, test_y)
         stat.log(step)
+        stat.reset()  # testing takes time that is not the training's
         epoch += 1
     return epoch
 

@@ -28,7 +28,7 @@ def test_the_blocks_run(
     namespace: dict[str, object] = {"__name__": "readme"}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), namespace)
-    assert f"{server.url}/env/first" in capsys.readouterr().out
+    assert f":{server.port}/env/first" in capsys.readouterr().out
     assert main(["check", "dashboard.yaml"]) == 0
 
 
@@ -37,7 +37,7 @@ def test_the_refused_config_is_refused_with_the_words_shown(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (config,) = blocks("yaml")
-    Path("dashboard.yaml").write_text(config.replace("ConfusionMeter", "ConfusionMatrix"), encoding="utf-8")
+    Path("dashboard.yaml").write_text(config.replace("ConfusionMeter", "ConfMeter"), encoding="utf-8")
     (shown,) = [block for block in blocks("console") if "flexlogger check" in block]
     assert main(["check", "dashboard.yaml"]) == 1
     assert capsys.readouterr().out.strip() == shown.splitlines()[1].strip()

@@ -39,9 +39,12 @@ def demo(
 def _train(server: ServerProcess, seconds: float) -> str:
     from importlib.resources import as_file, files
 
+    import torch
+
     from flexlogger.demo import train
     from flexlogger.logger import FlexLogger
 
+    torch.set_num_threads(1)  # so small a net is fastest on one, and the dashboard needs the other
     with as_file(files("flexlogger.configs") / "digits.yaml") as config:
         stat = FlexLogger.from_config(config, server="127.0.0.1", port=server.port, env="digits")
     with stat:
