@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from types import FrameType
 
 import tornado.httpserver
 import tornado.netutil
@@ -75,8 +76,13 @@ async def _save_until(stop: asyncio.Event, state: Environments, save_every: floa
 def _stop_signals(lifeline: bool) -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
+        signal.signal(number, on_signal)  # not the loop's own: those end with it, and the last save comes after
     if lifeline:
         os.set_blocking(sys.stdin.fileno(), False)
         loop.add_reader(sys.stdin.fileno(), _stop_at_end_of_input, stop)

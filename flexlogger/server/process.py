@@ -31,15 +31,22 @@ class ServerProcess:
     def stop(self, timeout: float = 10.0) -> int:
         """Ask it to save and end; return its exit status. Raises `ServerError` after `timeout` seconds."""
         self._process.terminate()
+        return self.wait(timeout)
+
+    def wait(self, timeout: float = 10.0) -> int:
+        """Return its exit status once it has ended. Raises `ServerError` after `timeout` seconds."""
         try:
-            return self._ended(timeout)
+            status = self._process.wait(timeout)
         except subprocess.TimeoutExpired as error:
-            raise ServerError(f"the server at {self.url} did not stop within {timeout:g} s (pid {self.pid})") from error
+            raise ServerError(f"the server at {self.url} did not end within {timeout:g} s (pid {self.pid})") from error
+        self._said = self.messages()
+        _close(self._process, self._errors)
+        return status
 
     def kill(self) -> None:
         """End it at once, as a crash would: nothing is saved."""
         self._process.kill()
-        self._ended(None)
+        self.wait()
 
     def messages(self) -> str:
         """Return what the server has written to its standard error so far."""
@@ -53,12 +60,7 @@ class ServerProcess:
     ) -> None:
         if self._process.poll() is None:
             self.stop()
-
-    def _ended(self, timeout: float | None) -> int:
-        status = self._process.wait(timeout)
-        self._said = self.messages()
-        _close(self._process, self._errors)
-        return status
+        self.wait()
 
 
 def start_server(env_path: str | Path, port: int = 0, save_every: float = 5.0, timeout: float = 30.0) -> ServerProcess:

@@ -61,11 +61,25 @@ def test_a_signal_saves_and_ends(tmp_path: Path, number: signal.Signals) -> None
             websocket.create_connection(server.url.replace("http", "ws") + path) for path in ("/socket", "/vis_socket")
         ]
         os.kill(server.pid, number)
-        assert server.stop() == 0
+        assert server.wait() == 0
         assert server.messages() == ""
         for connection in opened:
             connection.close()
     assert "w" in stored(tmp_path, "late")["jsons"]
+
+
+def test_an_impatient_second_signal_does_not_cut_the_last_save_short(tmp_path: Path) -> None:
+    with start_server(tmp_path, save_every=NEVER) as server:
+        show(server, "late", "w", "x" * 2**20)
+        pipe = tmp_path / ".late.now.partial"
+        os.mkfifo(pipe)  # so that the test can tell when the server is in the middle of writing
+        os.kill(server.pid, signal.SIGINT)
+        with open(pipe, "rb") as halfway:
+            read = len(halfway.read(1000))
+            os.kill(server.pid, signal.SIGINT)
+            read += len(halfway.read())
+        assert server.wait() == 0
+    assert read > 2**20
 
 
 def test_the_end_of_its_parent_saves_and_ends_it(tmp_path: Path) -> None:
@@ -73,8 +87,7 @@ def test_the_end_of_its_parent_saves_and_ends_it(tmp_path: Path) -> None:
     show(server, "late", "w")
     assert server._process.stdin is not None
     server._process.stdin.close()
-    assert server._process.wait(timeout=20) == 0
-    server.stop()
+    assert server.wait() == 0
     assert "w" in stored(tmp_path, "late")["jsons"]
 
 
