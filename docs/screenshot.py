@@ -19,10 +19,16 @@ from flexlogger.logger import FlexLogger
 from flexlogger.server.process import start_server
 
 PICTURE = Path(__file__).parent / "img" / "demo.png"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+]
 
 
 def main(seconds: float = 60.0) -> None:
