@@ -67,7 +67,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "faults": (),
     "catalog": ("errors", "records"),
     "config": ("errors", "records", "catalog", "meters.catalog", "plots.catalog", "server.names"),
-    "meters": ("errors", "records", "catalog", "config.names"),
+    "meters": ("errors", "records", "catalog", "config.names", "config.torchmetrics_names"),  # lists of names, no more
     "readback": ("errors", "records", "faults"),
     "plots": ("errors", "records", "faults", "catalog"),
     "pipe": ("errors", "records", "faults", "runs"),
