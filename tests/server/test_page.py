@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-
-import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from flexlogger.server.process import ServerProcess
 from tests.server.peers import post, show
 
-CHROMIUM = shutil.which("chromium")
 ATTACKS = """<b id="attack">hello</b><script>window.attacked = 1</script><img src="x" onerror="window.attacked = 2">
 <a id="link" href="javascript:window.attacked = 3">link</a><svg onload="window.attacked = 4"></svg>
 <iframe srcdoc="<script>parent.attacked = 5</script>"></iframe><img src="http://example.org/track.png">
 <form action="http://example.org/"><button id="send">send</button></form>"""
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    if CHROMIUM is None:
-        if os.environ.get("FLEXLOGGER_REQUIRE_BROWSER"):
-            pytest.fail("chromium is not installed, and FLEXLOGGER_REQUIRE_BROWSER asks for it")
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser.new_page()
-        browser.close()
 
 
 def plot(server: ServerProcess, env: str, title: str) -> None:
