@@ -76,8 +76,8 @@ _INFOS = (
         "ConfusionMeter",
         "flexlogger.meters.confusion:ConfusionMeter",
         "Confusion matrix of k classes: row = truth, column = prediction.",
-        "predicted: (N, k) scores or (N,) class indices; target: (N,) class indices or (N, k) one-hot rows",
-        "(k, k) array: int32 counts, or float32 rows that sum to 1",
+        "predicted: (N, k, ...) scores or (N,) class indices; target: (N, ...) class indices or (N, k) one-hot rows",
+        "(k, k) array: int64 counts, or float32 rows that sum to 1",
         (
             Option("k", ("integer",), "number of classes", required=True, minimum=1),
             Option("normalized", ("boolean",), "divide each row by its sum", False),
@@ -261,7 +261,7 @@ def meter_info(name: str) -> MeterInfo:
     Raises UnknownNameError, with the nearest name, if there is none; MissingExtraError without torchmetrics.
 
     >>> meter_info("ConfusionMeter").returns
-    '(k, k) array: int32 counts, or float32 rows that sum to 1'
+    '(k, k) array: int64 counts, or float32 rows that sum to 1'
     """
     if name in METERS:
         return METERS[name]

@@ -23,7 +23,7 @@ class ConfusionMeter(BaseMeter):
     >>> meter.add([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], [0, 1, 1])
     >>> meter.value()
     array([[1, 0],
-           [1, 1]], dtype=int32)
+           [1, 1]])
     """
 
     def __init__(self, k: int, normalized: bool = False) -> None:
@@ -39,11 +39,14 @@ class ConfusionMeter(BaseMeter):
         return not self._n
 
     def add(self, predicted: Any, target: Any) -> None:
-        """Take (N, k) scores or (N,) classes, (N,) true classes or (N, k) one-hot rows, or raise ValueRefusedError."""
+        """Take scores (N, k) or classes (N,), and true classes (N,) or one-hot rows (N, k), or of pixels scores
+        (N, k, …) and true classes (N, …). Raises ValueRefusedError."""
         scores, truth = together(
             _at_least_1d(as_tensor(predicted, "ConfusionMeter.add: predicted")),
             _at_least_1d(as_tensor(target, "ConfusionMeter.add: target")),
         )
+        if scores.dim() > 2 and scores.shape[1] == self.k and scores.shape[:1] + scores.shape[2:] == truth.shape:
+            scores, truth = scores.argmax(1).reshape(-1), truth.reshape(-1)
         if len(scores) != len(truth):
             raise ValueRefusedError(
                 f"ConfusionMeter.add: Expected as many predictions as targets but got {len(scores)} and {len(truth)}"
@@ -66,12 +69,13 @@ class ConfusionMeter(BaseMeter):
             return given.argmax(1), bad
         if given.dim() != 1:
             raise ValueRefusedError(f"{where}: Expected shape (N, {self.k}) or (N,) but got {shape(given)}")
-        bad = ~((given >= 0) & (given < self.k))  # so that NaN is outside
+        whole = given == given.floor() if given.is_floating_point() else True  # a probability is no class
+        bad = ~((given >= 0) & (given < self.k) & whole)  # so that NaN is outside
         _refuse_here(bad, where, f"classes from 0 to {self.k - 1}")
         return given.nan_to_num(0).clamp(0, self.k - 1).to(torch.int64), bad
 
     def value(self) -> np.ndarray[Any, Any]:
-        """(k, k): int32 counts, or with `normalized` float32 rows that sum to 1 (0 for a class that never came).
+        """(k, k): int64 counts, or with `normalized` float32 rows that sum to 1 (0 for a class that never came).
 
         Waits for a device. Raises ValueRefusedError where classes out of range were added on one.
         """
@@ -91,7 +95,7 @@ class ConfusionMeter(BaseMeter):
     def _matrix(self, counts: torch.Tensor) -> torch.Tensor:
         matrix = counts[:-1].reshape(self.k, self.k)
         if not self.normalized:
-            return matrix.to(torch.int32)
+            return matrix.clone()
         return matrix.to(torch.float32) / matrix.sum(1, keepdim=True).clamp(min=1)
 
     def reset(self) -> None:

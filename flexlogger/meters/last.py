@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flexlogger.errors import ValueRefusedError, unknown
-from flexlogger.meters.base import Payload, ScalarMeter
+from flexlogger.meters.base import FOLD_AT, Payload, ScalarMeter
 from flexlogger.meters.values import KINDS, finish, refusal, take
 from flexlogger.records import Kind, Output
 
@@ -44,6 +44,8 @@ class LastValueMeter(ScalarMeter):
         value: Any = named if named else values[0] if len(values) == 1 else list(values)
         if value.__class__ is float or value.__class__ is int:
             self.buffer.append(float(value))
+            if len(self.buffer) >= FOLD_AT:
+                self.fold()
             return
         if not (values or named) or (values and named):
             raise ValueRefusedError("add: Expected a value, several, or named ones, but got none or both")

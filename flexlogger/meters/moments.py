@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -31,16 +31,20 @@ class Moments(msgspec.Struct, frozen=True):
         """
         n = len(values)
         if n > _BY_HAND:
-            array = np.array(values)
-            with np.errstate(all="ignore"):  # NaN and infinity are values like others here
-                mean = float(array.mean())
-                away = array - mean
-                return cls(n, mean, float(away @ away))
+            return cls.of_array(np.array(values))
         try:
             mean = math.fsum(values) / n
         except (OverflowError, ValueError):  # beyond the largest float, or infinity less infinity
             mean = sum(values) / n
         return cls(n, mean, sum((value - mean) * (value - mean) for value in values))
+
+    @classmethod
+    def of_array(cls, values: np.ndarray[Any, Any]) -> Self:
+        """The moments of (N,) float64 numbers, N >= 1."""
+        with np.errstate(all="ignore"):  # NaN and infinity are values like others here
+            mean = float(values.mean())
+            away = values - mean
+            return cls(len(values), mean, float(away @ away))
 
     @classmethod
     def of_tensor(cls, values: torch.Tensor) -> Self:
@@ -59,8 +63,11 @@ class Moments(msgspec.Struct, frozen=True):
         n = self.n + other.n
         delta = other.mean - self.mean
         mean = self.mean + delta * (other.n / n)
-        if isinstance(delta, float) and not math.isfinite(delta):  # infinite means: the mean is theirs
-            mean = (self.mean * self.n + other.mean * other.n) / n
+        weighted = (self.mean * self.n + other.mean * other.n) / n  # what holds for infinite means
+        if isinstance(delta, torch.Tensor):
+            mean = torch.where(delta.isfinite(), mean, weighted)
+        elif not math.isfinite(delta):
+            mean = weighted
         return Moments(n, mean, self.m2 + other.m2 + delta * delta * (self.n / n * other.n))
 
     @property

@@ -18,6 +18,7 @@ from flexlogger.meters.base import Payload
 from flexlogger.meters.documents import document
 from flexlogger.meters.histograms import histogram
 from flexlogger.meters.pixels import CHANNELS, pixels
+from flexlogger.meters.tensors import on_device
 from flexlogger.records import Kind
 
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -199,7 +200,7 @@ def _picture(array: Any, shape: tuple[int, ...], kind: Kind) -> Kind:
 def _own(array: Any, kind: Kind) -> Any:
     """Copy on the device; a single number on the host becomes a float."""
     if kind == "scalar":
-        if isinstance(array, torch.Tensor) and array.device.type != "cpu":
+        if isinstance(array, torch.Tensor) and on_device(array):
             return array.reshape(()).clone()
         return float(array.item())
     return own_copy(array)

@@ -84,6 +84,20 @@ def test_differs_confusion_of_a_class_out_of_range() -> None:
         theirs.add(torch.tensor([0, 1]), torch.tensor([0, 3]))
 
 
+def test_differs_confusion_counts_beyond_32_bits() -> None:
+    ours, theirs = make("ConfusionMeter", k=2), torchnet.ConfusionMeter(2)
+    assert ours.value().dtype == np.int64
+    assert theirs.value().dtype == np.int32
+
+
+def test_differs_confusion_of_a_probability() -> None:
+    ours, theirs = make("ConfusionMeter", k=2), torchnet.ConfusionMeter(2)
+    with pytest.raises(ValueRefusedError, match="Expected classes from 0 to 1 but sample 0 is not"):
+        ours.add(torch.tensor([0.7]), torch.tensor([1]))
+    theirs.add(torch.tensor([0.7]), torch.tensor([1]))
+    assert theirs.value()[1, 0] == 1  # 0.7 was taken for class 0
+
+
 def test_differs_class_error_empty() -> None:
     with pytest.raises(ZeroDivisionError):
         torchnet.ClassErrorMeter().value()
