@@ -1,0 +1,102 @@
+"""Starts workers and asks them to measure, one at a time, in turns."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent
+THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+QUIET = {
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "HF_HUB_OFFLINE": "1",
+    "GRADIO_ANALYTICS_ENABLED": "false",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+"""Nothing that is measured here talks to anything but this machine."""
+
+
+class WorkerError(RuntimeError):
+    """A contender could not do what it was asked; the message ends with the last lines it wrote."""
+
+
+class Worker:
+    """One contender's process. `with Worker(…) as worker: worker.round(…)`."""
+
+    def __init__(
+        self,
+        contender: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        python: str | Path = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.contender = contender
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._process = subprocess.Popen(
+            [str(python), "-m", "bench.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            cwd=ROOT,
+            env={**os.environ, **THREADS, **QUIET, **(environment or {})},
+            text=True,
+        )
+        self.pid: int = self.ask("setup", contender=contender, options=dict(options or {}))["pid"]
+
+    def ask(self, verb: str, **request: Any) -> dict[str, Any]:
+        """Send one request and wait for its answer. Raises WorkerError."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps({"do": verb, **request}) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        answer: dict[str, Any] = json.loads(line) if line else {"error": "the process ended"}
+        if "error" in answer:
+            raise WorkerError(f"{self.contender}: {verb}: {answer['error']}\n{self.said()[-2000:]}")
+        return dict(answer["ok"])
+
+    def round(self, **request: Any) -> dict[str, Any]:
+        """Measure once."""
+        return self.ask("round", **request)
+
+    def said(self) -> str:
+        """What the process has written so far, to both of its outputs."""
+        return os.pread(self._said.fileno(), 2**20, 0).decode(errors="replace")
+
+    def close(self) -> dict[str, Any]:
+        """Let the contender finish and end its process."""
+        try:
+            return self.ask("close")
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process now."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self.kill()

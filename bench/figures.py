@@ -1,0 +1,73 @@
+"""The arithmetic of measurements: percentiles, spreads of repeated rounds, exponents. Standard library only, so that
+workers in any environment can use it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import NamedTuple
+
+
+class Spread(NamedTuple):
+    """What repeated rounds gave: the lowest, the middle and the highest."""
+
+    low: float
+    middle: float
+    high: float
+
+    @classmethod
+    def of(cls, figures: Sequence[float]) -> Spread:
+        """
+        >>> Spread.of([3.0, 1.0, 2.0])
+        Spread(low=1.0, middle=2.0, high=3.0)
+        """
+        return cls(min(figures), median(figures), max(figures))
+
+    def __str__(self) -> str:
+        return "–".join(map(short, self))
+
+
+def short(figure: float) -> str:
+    """A figure with the digits that mean something.
+
+    >>> [short(f) for f in (0.01234, 1.2345, 12.345, 123.45, 12345.6, float("nan"))]
+    ['0.012', '1.23', '12.3', '123', '12,346', '–']
+    """
+    if not math.isfinite(figure):
+        return "–"
+    size = abs(figure)
+    if size >= 100:
+        return f"{figure:,.0f}"
+    return f"{figure:.1f}" if size >= 10 else f"{figure:.2f}" if size >= 0.1 else f"{figure:.2g}"
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The smallest figure that at least `share` of the ascending figures do not exceed (nearest rank).
+
+    >>> percentile([1.0, 2.0, 3.0, 4.0], 0.5), percentile([1.0, 2.0, 3.0, 4.0], 0.99)
+    (2.0, 4.0)
+    """
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def ratios(figures: Sequence[float], beside: Sequence[float]) -> Spread:
+    """Round by round, how many times `beside` the figures are: rounds that ran side by side share the machine's mood.
+
+    >>> ratios([2.0, 6.0], [1.0, 2.0])
+    Spread(low=2.0, middle=2.5, high=3.0)
+    """
+    return Spread.of([figure / other for figure, other in zip(figures, beside, strict=True)])
+
+
+def exponent(costs: Mapping[int, float]) -> float:
+    """How cost grows with size: the slope of log(cost) over log(size), by least squares.
+
+    >>> round(exponent({10: 3.0, 100: 300.0, 1000: 30000.0}), 3)
+    2.0
+    """
+    xs = [math.log(size) for size in costs]
+    ys = [math.log(cost) for cost in costs.values()]
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    across = sum((x - mean_x) ** 2 for x in xs)
+    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / across

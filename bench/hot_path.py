@@ -1,0 +1,213 @@
+"""Five scalars, `add` and `log` every step: what that costs the training thread, beside a bare loop and peers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from bench import stand_ins
+from bench.driver import Worker
+from bench.figures import Spread, ratios, short
+from bench.results import Plot, Result, Table, Target
+from bench.session import Rounds, Session
+
+NAME = "hot_path"
+PEERS = {
+    "Lightning CSVLogger": "lightning_csv",
+    "trackio": "trackio_local",
+    "wandb (offline)": "wandb_offline",
+    "TensorBoard SummaryWriter": "tensorboard",
+    "MLflow (SQLite)": "mlflow_sqlite",
+    "Ignite VisdomLogger": "ignite_visdom",
+    "visdom line append": "visdom_append",
+    "torchnet VisdomPlotLogger": "torchnet_plot",
+}
+ON_VISDOM = ("ignite_visdom", "visdom_append", "torchnet_plot")
+RATE = 2000
+BARE, OURS = "bare loop", "flexlogger"
+
+HOW = """\
+Five scalars, `add` and `log` every step, on a thread that does nothing else. Each contender is a process of its own,
+and they measure in turns (A B C A B C …), so that all see the same machine; a round ends when what it began in the
+background has ended. Every call is timed with one clock; what the clock and an empty call cost is taken off. *Bare
+loop*: five additions into plain Python objects, one dict of the totals, one `deque.append`: what logging cannot do
+without. flexlogger and the three visdom loggers draw on a real dashboard server each; TensorBoard, wandb, trackio,
+MLflow and CSVLogger write files on this disk, and draw nothing. Figures are the lowest – middle – highest of the
+rounds; ratios are taken round by round. A round ends after 100,000 steps or a few seconds, whichever comes first."""
+
+
+def run(session: Session) -> Result:
+    result = Result(NAME, "The hot path", HOW, session.quick)
+    tight, paced = _beside_peers(session)
+    result.tables.append(_table("Tight loop", tight))
+    result.tables.append(_table(f"Paced at {RATE:,} logs a second", paced, PACED_NOTE))
+    up, all_rounds = _whatever_the_server_does(session)
+    result.tables.append(_server_table(all_rounds))
+    result.targets = [*_targets("tight", tight, 2.5, None), *_targets("paced", paced, 2.5, 10.0), *_server_targets(up)]
+    result.plots = [
+        Plot(
+            "bench-hot-path.png",
+            "bars",
+            "add + log of five scalars: time on the training thread",
+            "µs",
+            {
+                figure: {name: Spread.of([r[figure] for r in rounds]).middle for name, rounds in tight.items()}
+                for figure in ("median", "p99")
+            },
+        )
+    ]
+    return result
+
+
+PACED_NOTE = (
+    "Between two logs the thread sleeps, as one does that waits for torch; caches are cold after it, for all. "
+    "flexlogger feeds all its views: the dashboard, the terminal (to /dev/null) and memory. Contenders that are slower "
+    "than the pace do what they can."
+)
+
+
+def _beside_peers(session: Session) -> tuple[Rounds, Rounds]:
+    with ExitStack() as stack:
+        workers: dict[str, Worker] = {BARE: stack.enter_context(session.worker("bare", {}))}
+        workers[OURS] = stack.enter_context(_ours(session, stack))
+        workers |= _peers(session, stack)
+        rounds = session.pick(5, 2)
+        most, seconds = session.pick((100_000, 3.0), (20_000, 0.5))
+        loop = {name: [{"pace": 0, "seconds": seconds, "most": most}] * rounds for name in workers}
+        tight = session.interleave(workers, rounds, loop)
+    with ExitStack() as stack:
+        workers = {BARE: stack.enter_context(session.worker("bare", {}))}
+        workers[OURS] = stack.enter_context(_ours(session, stack, views="all"))
+        workers |= _peers(session, stack)
+        long, short_ = session.pick((20.0, 5.0), (2.5, 0.5))  # three long rounds are the minute
+        rounds = session.pick(3, 2)
+        requests = {
+            name: [{"pace": RATE, "seconds": long if name in (BARE, OURS) else short_, "most": 0}] * rounds
+            for name in workers
+        }
+        return tight, session.interleave(workers, rounds, requests)
+
+
+def _ours(session: Session, stack: ExitStack, port: int | None = None, **options: Any) -> Worker:
+    folder = stack.enter_context(session.folder())
+    if port is None:
+        port = stack.enter_context(session.server()).port
+    return session.worker("ours", {"folder": str(folder), "port": port, **options})
+
+
+def _peers(session: Session, stack: ExitStack) -> dict[str, Worker]:
+    workers = {}
+    for label, module in PEERS.items():
+        port = stack.enter_context(session.server()).port if module in ON_VISDOM else 0
+        options = {"folder": str(stack.enter_context(session.folder())), "port": port}
+        worker = session.try_worker(stack, module, options)
+        if worker is not None:
+            workers[label] = worker
+    return workers
+
+
+def _whatever_the_server_does(session: Session) -> tuple[Rounds, Rounds]:
+    """Ours with a server that is up, dead, mute and slow, tight and paced; each starts with its dashboard so."""
+    with ExitStack() as stack:
+        places = {"up": None, **{kind.__name__: stack.enter_context(kind()) for kind in STAND_INS}}
+        workers = {
+            name: stack.enter_context(_ours(session, stack, port, patience=3.0)) for name, port in places.items()
+        }
+        rounds = session.pick(7, 3)
+        most, seconds = session.pick((100_000, 3.0), (20_000, 0.5))
+        loop = {name: [{"pace": 0, "seconds": seconds, "most": most}] * rounds for name in workers}
+        tight = session.interleave(workers, rounds, loop)
+        pace = {name: [{"pace": RATE, "seconds": session.pick(10.0, 1.0), "most": 0}] * 3 for name in workers}
+        paced = session.interleave(workers, 3, pace)
+    named = {f"{name}, tight": r for name, r in tight.items()} | {f"{name}, paced": r for name, r in paced.items()}
+    return tight, named
+
+
+STAND_INS = (stand_ins.dead, stand_ins.mute, stand_ins.slow)
+
+
+# ---- tables
+
+
+def _table(title: str, found: Rounds, note: str = "") -> Table:
+    columns = ["", "median µs", "× bare", "p99 µs", "p99.9 µs", "steps/s", "steps", "dropped"]
+    rows = [_row(name, rounds, found[BARE]) for name, rounds in found.items()]
+    return Table(title, columns, rows, note)
+
+
+def _row(name: str, rounds: list[dict[str, Any]], bare: list[dict[str, Any]]) -> list[str]:
+    times = ratios(_column(rounds, "median"), _column(bare[: len(rounds)], "median"))
+    figures = [str(Spread.of(_column(rounds, key))) for key in ("median", "p99", "p999")]
+    speed = short(Spread.of(_column(rounds, "per_second")).middle)
+    steps = f"{sum(int(r['steps']) for r in rounds):,}"
+    dropped = str(rounds[-1]["dropped"]) if "dropped" in rounds[-1] else ""
+    return [name, figures[0], str(times), figures[1], figures[2], speed, steps, dropped]
+
+
+def _server_table(found: Rounds) -> Table:
+    columns = ["server", "median µs", "× up", "p99 µs", "p99.9 µs", "steps/s", "steps", "dropped"]
+    rows = []
+    for name, rounds in found.items():
+        beside = found["up, tight" if name.endswith("tight") else "up, paced"]
+        rows.append(_row(name, rounds, beside))
+    return Table(
+        "Whatever the server does",
+        columns,
+        rows,
+        "flexlogger with its dashboard server up, dead (nobody listens), mute (accepts, never answers) and slow "
+        "(200 ms for each answer), from the start of the run.",
+    )
+
+
+def _column(rounds: list[dict[str, Any]], key: str) -> list[float]:
+    return [float(r[key]) for r in rounds]
+
+
+# ---- targets
+
+
+def _targets(how: str, found: Rounds, times_bare: float, times_p99: float | None) -> list[Target]:
+    ours, bare = found[OURS], found[BARE]
+    beside_bare = ratios(_column(ours, "median"), _column(bare, "median"))
+    targets = [
+        Target(
+            f"{how}: median beside the bare loop",
+            f"≤ {times_bare:g} ×",
+            f"{beside_bare} ×",
+            beside_bare.middle <= times_bare,
+        )
+    ]
+    if times_p99 is not None:
+        tail = ratios(_column(ours, "p99"), _column(bare, "p99"))
+        targets.append(
+            Target(f"{how}: p99 beside the bare loop's", f"≤ {times_p99:g} ×", f"{tail} ×", tail.middle <= times_p99)
+        )
+    peers = {name: rounds for name, rounds in found.items() if name not in (BARE, OURS)}
+    if peers:
+        targets += [_beside_best(how, "median", 1.0, ours, peers), _beside_best(how, "p99", 0.5, ours, peers)]
+    return targets
+
+
+def _beside_best(how: str, figure: str, limit: float, ours: list[dict[str, Any]], peers: Rounds) -> Target:
+    middles = {name: Spread.of(_column(rounds, figure)).middle for name, rounds in peers.items()}
+    best = min(middles, key=middles.__getitem__)
+    mine = Spread.of(_column(ours, figure)).middle
+    return Target(
+        f"{how}: {figure} beside the best peer's ({best})",
+        f"≤ {limit:g} × {short(middles[best])} µs",
+        f"{short(mine)} µs ({short(mine / middles[best])} ×)",
+        mine <= limit * middles[best],
+    )
+
+
+def _server_targets(found: Mapping[str, list[dict[str, Any]]]) -> list[Target]:
+    targets = []
+    for name in ("dead", "mute", "slow"):
+        beside = ratios(_column(found[name], "median"), _column(found["up"], "median"))
+        targets.append(
+            Target(
+                f"server {name}: median beside server up", "within 10 %", f"{beside} ×", abs(beside.middle - 1) <= 0.1
+            )
+        )
+    return targets

@@ -1,0 +1,105 @@
+"""Writes docs/benchmarks.md and its pictures from the kept results."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.driver import ROOT
+from bench.peers import PINS
+from bench.pictures import draw
+from bench.results import Result, Table, Target
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+IMAGES = ROOT / "docs" / "img"
+FINDINGS = Path(__file__).with_name("findings")
+SHOWN = ("torch", "visdom", "torchnet", "tensorboard", "wandb", "trackio", "lightning", "pytorch-ignite", "mlflow")
+
+INTRO = """\
+# Benchmarks
+
+Written by `make bench` (or `python -m bench --only NAME …`); do not edit. What was found out about a figure stands in
+`bench/findings/` and is taken in here. Figures such as 1.2–1.3–1.6 are the lowest, the middle and the highest of the
+rounds.
+"""
+
+
+def machine() -> dict[str, str]:
+    """Where this was measured."""
+    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
+    memory = next(int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal"))
+    return {
+        "machine": f"{len(os.sched_getaffinity(0))} cores of {cpu}, {memory / 2**20:.0f} GB, {platform.system()} "
+        f"{platform.release()}, load {os.getloadavg()[0]:.1f} before",
+        "versions": f"Python {platform.python_version()}, "
+        + ", ".join(
+            f"{name} {version(name)}" for name in ("flexlogger", "torch", "visdom", "tornado", "msgspec", "numpy")
+        ),
+    }
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
+
+
+def write(results: Sequence[Result]) -> None:
+    """Write the page and the pictures of all results."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for result in results:
+        for plot in result.plots:
+            draw(plot, IMAGES / plot.file)
+    PAGE.write_text(page(results))
+
+
+def page(results: Sequence[Result]) -> str:
+    """The page as Markdown."""
+    parts = [INTRO, "## At a glance\n\n" + _glance(results), _peers(), *map(_section, results)]
+    return "\n".join(parts)
+
+
+def _glance(results: Sequence[Result]) -> str:
+    rows = [[result.heading, t.what, t.to_reach, t.measured, verdict(t)] for result in results for t in result.targets]
+    return markdown(Table("", ["", "what", "to reach", "measured", "reached"], rows))
+
+
+def verdict(target: Target) -> str:
+    """Whether a target was reached, in a word."""
+    return {True: "yes", False: "**no**", None: "not tried"}[target.reached]
+
+
+def _peers() -> str:
+    pins = dict(line.split("==") for line in PINS.read_text().splitlines() if "==" in line)
+    named = ", ".join(f"{name} {pins[name]}" for name in SHOWN if name in pins)
+    return f"Peers live in an environment of their own, pinned in `bench/peers.txt`: {named}.\n"
+
+
+def _section(result: Result) -> str:
+    parts = [f"## {result.heading}\n", result.how + "\n"]
+    measured = f"{result.date}; {result.machine.get('machine', '')}; {result.machine.get('versions', '')}."
+    parts.append(f"*{'A quick run: ' if result.quick else ''}{measured}*\n")
+    for table in result.tables:
+        parts += [f"### {table.title}\n", markdown(table)]
+        if table.note:
+            parts.append(table.note + "\n")
+    parts += [f"![{plot.title}](img/{plot.file})\n" for plot in result.plots]
+    finding = FINDINGS / f"{result.name}.md"
+    if finding.exists():
+        parts.append("### Findings\n\n" + finding.read_text())
+    return "\n".join(parts)
+
+
+def markdown(table: Table) -> str:
+    """
+    >>> print(markdown(Table("", ["a", "b"], [["1", "2"]])))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    <BLANKLINE>
+    """
+    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
+    shown = ["| " + " | ".join(cells) + " |" for cells in lines]
+    shown[1] = "|" + "|".join(lines[1]) + "|"
+    return "\n".join(shown) + "\n"

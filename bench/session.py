@@ -1,0 +1,77 @@
+"""What every benchmark is given: how long it may take, where it may write, who takes part, whom to tell."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import peers
+from bench.driver import Worker, WorkerError
+from flexlogger.server.process import ServerProcess, start_server
+
+Rounds = dict[str, list[dict[str, Any]]]
+
+
+class Session:
+    """`quick` asks for a minute in all instead of many; `tell` shows what goes on."""
+
+    def __init__(self, quick: bool, tell: Callable[[str], None]) -> None:
+        self.quick = quick
+        self.tell = tell
+        self.problems: list[str] = []
+        """Contenders that could not take part, and why."""
+
+    def pick(self, full: Any, quick: Any) -> Any:
+        """One of two figures."""
+        return quick if self.quick else full
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder that is gone afterwards."""
+        path = Path(tempfile.mkdtemp(prefix="flexlogger-bench-"))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def server(self) -> Iterator[ServerProcess]:
+        """A dashboard server of one's own, with the usual saving every five seconds."""
+        with self.folder() as folder, start_server(folder) as server:
+            yield server
+
+    def worker(self, contender: str, options: Mapping[str, Any], *, peer: bool = False) -> Worker:
+        """Start a contender, a peer in the peers' environment. Raises WorkerError."""
+        self.tell(f"{contender} gets ready")
+        return Worker(contender, options, python=peers.python() if peer else peers.our_python())
+
+    def try_worker(self, stack: ExitStack, contender: str, options: Mapping[str, Any]) -> Worker | None:
+        """A peer as `worker` gives it, closed with `stack`; None, and a problem noted, where it cannot start."""
+        try:
+            return stack.enter_context(self.worker(contender, options, peer=True))
+        except WorkerError as error:
+            self.problems.append(str(error).splitlines()[0])
+            return None
+
+    def interleave(self, workers: Mapping[str, Worker], rounds: int, requests: Mapping[str, Sequence[Any]]) -> Rounds:
+        """Let each worker measure in turn, `rounds` times over: A B C A B C. `requests` holds each one's requests.
+
+        A worker with fewer requests than rounds rests in the last ones. One that fails is left out from then on.
+        """
+        found: Rounds = {name: [] for name in workers}
+        failed: set[str] = set()
+        for turn in range(rounds):
+            for name, worker in workers.items():
+                if name in failed or turn >= len(requests[name]):
+                    continue
+                self.tell(f"round {turn + 1} of {rounds}: {name}")
+                try:
+                    found[name].append(worker.round(**requests[name][turn]))
+                except WorkerError as error:
+                    failed.add(name)
+                    self.problems.append(str(error).splitlines()[0])
+        return {name: answers for name, answers in found.items() if answers}
