@@ -1,79 +1,110 @@
-"""From what a board keeps to the window that a plot draws: lines with their colours, latest values, a size."""
+"""A window put together for drawing: its meters in order, their lines with colours that stay, and its size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from flexlogger.plots.routing import Router, is_band
+from flexlogger.plots.catalog import PLOTS
+from flexlogger.plots.routing import Router, is_band, output_of
 from flexlogger.plots.store import Store
 from flexlogger.plots.style import DASHES, PALETTE
-from flexlogger.plots.window import Feed, Latest, Line, Window
-from flexlogger.records import Kind, Layout, MeterDef
+from flexlogger.plots.trace import Shown
+from flexlogger.plots.window import Feed, Line, Window
+from flexlogger.records import Kind, Layout, MeterDef, PlotDef
 
-PAGE_WIDTH = 1380
-"""Pixels that `columns` share: what a dashboard shows side by side on a common laptop screen."""
+PAGE = 1400
+"""Pixels of a usual browser window: `columns` without a width are shares of it."""
+_GAP = 10
 
 
 class Colors:
-    """Colours and dashes by name, given in order of first use and kept: a line that appears later moves no other."""
+    """The colours of one window. What has got one keeps it, whatever turns up later or is declared before it."""
 
     def __init__(self) -> None:
-        self._places: dict[str, int] = {}
+        self._slots: dict[tuple[str, str], int] = {}
 
-    def of(self, name: str) -> tuple[str, str]:
-        """Return the colour and the dash of a name; past the palette's end colours repeat with the next dash.
+    def slot(self, meter: str, suffix: str) -> int:
+        """Return the place in the palette of a line: of its meter, or of its part, which all meters share.
 
         >>> colors = Colors()
-        >>> colors.of("a") == colors.of("a") != colors.of("b")
-        True
+        >>> [colors.slot("train", "@1"), colors.slot("train", "@5"), colors.slot("test", "@1")]
+        [0, 1, 0]
         """
-        place = self._places.setdefault(name, len(self._places))
-        return PALETTE[place % len(PALETTE)], DASHES[place // len(PALETTE) % len(DASHES)]
+        return self._slots.setdefault(("part", suffix) if suffix else ("meter", meter), len(self._slots))
 
 
-def assemble(
-    plot: str, router: Router, store: Store, names: Mapping[str, Mapping[str, Kind]], colors: Colors
-) -> Window:
-    """Return the window of a plot as it is now. `names` are the outputs seen, by meter: suffix and kind."""
-    declared = router.plots[plot]
-    meters = router.meters_of(plot)
+def assemble(name: str, router: Router, store: Store, seen: Mapping[str, Mapping[str, Kind]], colors: Colors) -> Window:
+    """Return plot `name` as it is now. `seen` are the outputs that have turned up, by meter, in order."""
+    plot, meters = router.plots[name], router.meters_of(name)
+    if plot.type == "line":
+        _reserve(meters, colors)
+    feeds = tuple(
+        _feed(plot, meter, rank, store, seen.get(meter.name, {}), colors) for rank, meter in enumerate(meters)
+    )
+    width, height = size_of(router.layout)
+    return Window(plot, feeds, width, height)
+
+
+def _reserve(meters: list[MeterDef], colors: Colors) -> None:
+    """Give what is declared its colours in that order, so that the order of arrival does not matter."""
     for meter in meters:
-        colors.of(meter.name)  # by declaration, before any line of a vector takes one
-    feeds = tuple(_feed(meter, declared.x, store, names.get(meter.name, {}), colors) for meter in meters)
-    width, height = _size(router.layout)
-    return Window(declared, feeds, width, height)
+        for output in meter.outputs:
+            if output.kind == "vector":
+                for label in meter.labels:
+                    colors.slot(meter.name, f"{output.name}.{label}")
+            elif output.drawn and output.kind in ("scalar", "any"):
+                colors.slot(meter.name, output.name)
 
 
-def single(meter: MeterDef, value: Latest) -> tuple[Feed, ...]:
-    """Return the feeds of a window that shows one value."""
-    return (Feed(meter, PALETTE[0], latest={"": value}),)
+def _feed(plot: PlotDef, meter: MeterDef, rank: int, store: Store, seen: Mapping[str, Kind], colors: Colors) -> Feed:
+    wanted = {suffix: kind for suffix, kind in seen.items() if _wanted(plot, meter, suffix)}
+    latest = {suffix: store.latest[meter.name + suffix] for suffix in wanted if meter.name + suffix in store.latest}
+    if plot.type != "line":
+        own = meter.display.get("color") or PALETTE[colors.slot(meter.name, "") % len(PALETTE)]
+        return Feed(meter, own, (), latest)
+    lines = [
+        _line(plot, meter, rank, suffix, store, colors)
+        for suffix, kind in wanted.items()
+        if kind == "scalar" and (meter.name + suffix, plot.x) in store.lines
+    ]
+    return Feed(meter, lines[0].color if lines else PALETTE[rank % len(PALETTE)], tuple(lines), latest)
 
 
-def _size(layout: Layout) -> tuple[int | None, int | None]:
-    shared = PAGE_WIDTH // layout.columns if layout.columns else None
-    return layout.width or shared, layout.height
+def _wanted(plot: PlotDef, meter: MeterDef, suffix: str) -> bool:
+    """What a meter does not draw by default is drawn where the plot can draw nothing else of it."""
+    output = output_of(meter, suffix)
+    if is_band(meter, suffix):
+        return False
+    info = PLOTS[plot.type]
+    return output is None or output.drawn or not any(o.drawn and o.kind in info.accepts for o in meter.outputs)
 
 
-def _feed(meter: MeterDef, x: str, store: Store, seen: Mapping[str, Kind], colors: Colors) -> Feed:
-    latest = {suffix: store.latest[meter.name + suffix] for suffix in seen if meter.name + suffix in store.latest}
-    color = str(meter.display.get("color", colors.of(meter.name)[0]))
-    return Feed(meter, color, tuple(_lines(meter, x, store, seen, colors)), latest)
+def _line(plot: PlotDef, meter: MeterDef, rank: int, suffix: str, store: Store, colors: Colors) -> Line:
+    """Parts of a meter differ by colour; where several meters have the same parts, those differ by dash."""
+    slot, display = colors.slot(meter.name, suffix), meter.display
+    dash = (rank if suffix else 0) + slot // len(PALETTE)
+    return Line(
+        name=meter.name + suffix,
+        shown=store.lines[meter.name + suffix, plot.x].shown(),
+        color=display.get("color", PALETTE[slot % len(PALETTE)]),
+        dash=display.get("dash", DASHES[dash % len(DASHES)]),
+        width=display.get("width", 2),
+        band=_band(plot, meter, suffix, store),
+    )
 
 
-def _lines(meter: MeterDef, x: str, store: Store, seen: Mapping[str, Kind], colors: Colors) -> Iterator[Line]:
-    """One line per scalar output. A meter's only line has the meter's name; of several, each has a colour of its own."""
-    drawn = [s for s in seen if (meter.name + s, x) in store.lines and not is_band(meter, s)]
-    band = next((s for s in seen if is_band(meter, s)), None)
-    shade = store.lines.get((meter.name + band, x)) if band is not None else None
-    for suffix in drawn:
-        alone = len(drawn) == 1
-        color, dash = colors.of(meter.name if alone or suffix == "" else meter.name + suffix)
-        one_color = meter.display.get("color") if alone else None
-        yield Line(
-            meter.name if alone else meter.name + suffix,
-            store.lines[meter.name + suffix, x].shown(),
-            str(one_color or color),
-            str(meter.display.get("dash", dash)),
-            float(meter.display.get("width", 2)),
-            shade.shown() if shade is not None and suffix == "" else None,
-        )
+def _band(plot: PlotDef, meter: MeterDef, suffix: str, store: Store) -> Shown | None:
+    line = store.lines.get((f"{meter.name}.{meter.display.get('band')}", plot.x))
+    return line.shown() if line is not None and not suffix else None
+
+
+def size_of(layout: Layout) -> tuple[int | None, int | None]:
+    """Return the size of a window in pixels that the layout asks for, None where it asks for none.
+
+    >>> size_of(Layout()), size_of(Layout(columns=2)), size_of(Layout(columns=2, width=300))
+    ((None, None), (685, 411), (300, None))
+    """
+    if layout.columns is None or layout.width is not None:
+        return layout.width, layout.height
+    width = (PAGE - _GAP) // layout.columns - _GAP
+    return width, layout.height or max(220, min(420, round(width * 0.6)))

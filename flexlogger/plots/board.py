@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -11,18 +12,21 @@ import numpy as np
 
 from flexlogger import faults
 from flexlogger.errors import FlexLoggerError
-from flexlogger.plots.assembly import Colors, assemble, single
+from flexlogger.plots.assembly import Colors, assemble, size_of
 from flexlogger.plots.base import load
 from flexlogger.plots.routing import Route, Router
-from flexlogger.plots.store import Rows, Store
-from flexlogger.plots.text import TextPlot
+from flexlogger.plots.store import MAX_LINES, Rows, Store
+from flexlogger.plots.text import page
+from flexlogger.plots.thinning import Floats
 from flexlogger.plots.trace import Trace
 from flexlogger.plots.window import Latest, Window, shape_problem
-from flexlogger.records import Datum, Definition, End, Event, Item, Kind, MeterDef, Panel, PlotDef, Record
+from flexlogger.records import Datum, Definition, End, Event, Item, Kind, Panel, Record
 
 log = logging.getLogger("flexlogger")
 
 MAX_NOTES = 100
+MAX_NAMES = 10_000
+"""Names routed in all, drawn or not."""
 LINES_OF_A_VECTOR = 32
 """Entries up to which a vector is a line each; a longer one is drawn as bars of its latest value."""
 
@@ -117,9 +121,7 @@ class Board:
             if not isinstance(error, FlexLoggerError):
                 faults.swallow(f"drawing plot {plot!r}", error)
             self._note(f"plot {plot!r} cannot be drawn: {error}")
-            told = PlotDef(plot, "text", {"title": window.title})
-            latest = Latest("text", f"This plot cannot be drawn: {error}", 0)
-            return TextPlot().draw(Window(told, single(MeterDef(plot, "", plot), latest), window.width, window.height))
+            return page(window, f"This plot cannot be drawn: {html.escape(str(error))}")
 
     # Records
 
@@ -131,7 +133,8 @@ class Board:
         except (ValueError, TypeError, OverflowError):
             self._one_by_one(group)
             return
-        axes: dict[str, Any] = {}
+        axes: dict[str, Floats] = {}
+        newest: dict[str, Latest] = {}
         for name, column in zip(names, rows.columns, strict=True):
             found = self._find(name, "scalar")
             if found is None:
@@ -142,8 +145,8 @@ class Board:
                     axes[route.x] = self._store.along(rows, route.x)
                 trace.extend(axes[route.x], column)
             self._touch(route.plot)
-        for name, number in zip(names, rows.columns[:, -1].tolist(), strict=True):
-            self._store.latest[name] = Latest("scalar", number, rows.last)
+            newest[name] = Latest("scalar", float(column[-1]), rows.last)
+        self._store.latest.update(newest)
 
     def _one_by_one(self, group: list[Record]) -> None:
         """Keep of odd records what can be kept."""
@@ -183,7 +186,9 @@ class Board:
         try:
             return self._routes[name, kind]
         except KeyError:
-            found = self._routes[name, kind] = self._resolve(name, kind)
+            found = self._resolve(name, kind)
+            if found is not None or len(self._routes) < MAX_NAMES:
+                self._routes[name, kind] = found
             return found
 
     def _resolve(self, name: str, kind: Kind) -> tuple[Route, Trace | None] | None:
@@ -191,11 +196,12 @@ class Board:
         if isinstance(route, str):
             self._note(route)
             return None
+        line = route.lines and kind == "scalar"
+        trace = self._store.keep(name, route.x, self._router.plots[route.plot]) if line else None
+        if line and trace is None:
+            self._note(f"more than {MAX_LINES:,} lines in all: values of further names are only logged")
+            return None
         self._names.setdefault(route.meter, {})[route.suffix] = kind
-        single = route.lines and kind == "scalar"
-        trace = self._store.keep(name, route.x, self._router.plots[route.plot]) if single else None
-        if single and trace is None:
-            self._note("too many lines in all: values of further names are only logged")
         return route, trace
 
     # What is not a record
@@ -228,7 +234,7 @@ class Board:
 
     def _fingerprint(self, plot: str) -> tuple[Any, ...]:
         router = self._router
-        return router.plots[plot], router.meters_of(plot), router.layout.columns, router.layout.width, router.layout.height
+        return router.plots[plot], router.meters_of(plot), size_of(router.layout)
 
     def _touch(self, plot: str) -> None:
         self._versions[plot] = self._versions.get(plot, 0) + 1

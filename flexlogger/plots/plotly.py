@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any
 
 import numpy as np
 
 from flexlogger.plots.style import FONT, empty, figure, layout, numbers
+from flexlogger.plots.text import mapping
 from flexlogger.plots.window import Window
 from flexlogger.records import Panel
 
@@ -21,7 +21,7 @@ class PlotlyPlot:
         figures = window.values("figure")
         if not figures:
             return figure(window, [], empty(layout(window)))
-        parsed = plain(json.loads(str(figures[0][2].value)))
+        parsed = plain(mapping(figures[0][2], "a plotly figure: {data, layout}"))
         data = [{"type": "scatter"} | trace for trace in parsed.get("data", [])]
         look = {"margin": {"l": 50, "r": 20, "t": 30, "b": 40}, "font": {"family": FONT}} | parsed.get("layout", {})
         shown = {"showlegend": look["showlegend"]} if "showlegend" in look else {}

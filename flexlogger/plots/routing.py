@@ -48,11 +48,11 @@ class Router:
         return [meter for meter in self.meters.values() if meter.target == plot]
 
     def route(self, name: str, kind: Kind) -> Route | str:
-        """Find the window of a logged name, or say why none draws it ('' where it is not meant to be drawn)."""
+        """Find the window of a logged name, or say why none draws it."""
         meter, suffix = self._meter(name)
         if meter is None:
             if len(self.automatic) >= MAX_AUTOMATIC:
-                return f"more than {MAX_AUTOMATIC} undeclared names, the first left out is {name!r}"
+                return f"more than {MAX_AUTOMATIC} names that no meter declares; the rest are only logged"
             meter, suffix = self._automatic(name, kind), ""
         plot = self.plots.get(meter.target)
         if plot is None:
@@ -60,20 +60,17 @@ class Router:
         info = PLOTS.get(plot.type)
         if info is None:
             return f"plot {plot.name!r} is of type {plot.type!r}, which this version does not know"
-        output = next((output for output in meter.outputs if output.name == suffix), None)
-        if kind not in info.accepts:
-            declared = output is not None and output.kind != "any"
-            advice = f"give the plot type: {default_plot(kind)}"
-            # A scalar beside a curve is its area; what is declared otherwise was checked before training.
-            unsaid = declared or kind == "scalar"
-            if not unsaid:
-                return f"plot {plot.name!r} ({plot.type}) cannot draw the {kind} {name!r}, which is only logged; {advice}"
-        return Route(plot.name, meter.name, suffix, self._is_line(plot, meter, output, suffix, kind), plot.x)
-
-    def _is_line(self, plot: PlotDef, meter: MeterDef, output: Output | None, suffix: str, kind: Kind) -> bool:
-        if plot.type != "line" or kind not in ("scalar", "vector"):
-            return False
-        return output is None or output.drawn or is_band(meter, suffix)
+        output = output_of(meter, suffix)
+        # A scalar beside a curve is its area; what a meter declares was checked against its plot before training.
+        undeclared = output is None or output.kind == "any"
+        if kind not in info.accepts and undeclared and kind != "scalar":
+            return (
+                f"plot {plot.name!r} of type {plot.type} cannot draw {name!r}, a {kind}, which is only logged; "
+                f"give the plot type: {default_plot(kind)}"
+            )
+        drawn = output is None or output.drawn or is_band(meter, suffix)
+        lines = plot.type == "line" and kind in ("scalar", "vector") and drawn
+        return Route(plot.name, meter.name, suffix, lines, plot.x)
 
     def _meter(self, name: str) -> tuple[MeterDef | None, str]:
         """The meter of exactly this name, else the one with the longest name before a '.' or '@'."""
@@ -92,6 +89,20 @@ class Router:
         self.plots[plot] = PlotDef(plot, default_plot(kind))
         self.meters[name] = MeterDef(name, "", plot, (Output("", kind),))
         return self.meters[name]
+
+
+def output_of(meter: MeterDef, suffix: str) -> Output | None:
+    """Return the declared output that a suffix belongs to: itself, or the vector whose entry it is.
+
+    >>> meter = MeterDef("f1", "", "f1", (Output("", "vector"), Output(".std", drawn=False)))
+    >>> output_of(meter, ".std").drawn, output_of(meter, ".cat").kind
+    (False, 'vector')
+    """
+    for output in sorted(meter.outputs, key=lambda output: -len(output.name)):
+        entry = output.kind in ("vector", "any") and suffix.startswith(output.name + ".")
+        if suffix == output.name or entry:
+            return output
+    return None
 
 
 def is_band(meter: MeterDef, suffix: str) -> bool:

@@ -1,8 +1,7 @@
-"""Everything a run's windows are made of, bounded: thinned lines by (name, x axis) and the latest value of each name."""
+"""What a run's windows are made of, bounded: thinned lines by (name, x axis), and the latest value of each name."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,14 +33,13 @@ class Store:
         self.start = start
         self.lines: dict[tuple[str, str], Trace] = {}
         self.latest: dict[str, Latest] = {}
-        self.left_out: Counter[str] = Counter()
 
     def keep(self, name: str, x: str, plot: PlotDef) -> Trace | None:
-        """Return the line of a name over an axis as a plot wants it, made or made again where it is not so yet."""
+        """Return the line of a name over an axis as a plot wants it, made anew where its limit or scale has
+        changed; None where there are too many lines already."""
         log = plot.opts.get("xtype") == "log"
         line = self.lines.get((name, x))
         if line is None and len(self.lines) >= MAX_LINES:
-            self.left_out[name] += 1
             return None
         if line is None or (line.max_points, line.log) != (max(4, plot.max_points), log):
             made = Trace(max(4, plot.max_points), log)
@@ -63,12 +61,12 @@ class Store:
             return rows.steps
         if x == "time":
             return self.hours(rows.times)
+        if x in rows.names:
+            column: Floats = rows.columns[rows.names.index(x)]
+            return column
         last = self.latest.get(x)
         before = last.value if last is not None and isinstance(last.value, float) else np.nan
-        column = rows.columns[rows.names.index(x)] if x in rows.names else np.full(len(rows.steps), np.nan)
-        usable = np.isfinite(column)
-        newest = np.maximum.accumulate(np.where(usable, np.arange(len(column)), -1))
-        return np.where(newest >= 0, column[newest], before)
+        return np.full(len(rows.steps), before)
 
     def hours(self, times: Floats) -> Floats:
         """Return hours since the run's start."""

@@ -139,7 +139,10 @@ def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def size(window: Window) -> dict[str, Any]:
     """Return the size of a window in pixels where one was asked for: the user may drag all others as they like."""
-    asked = {"width": window.plot.opts.get("width", window.width), "height": window.plot.opts.get("height", window.height)}
+    asked = {
+        "width": window.plot.opts.get("width", window.width),
+        "height": window.plot.opts.get("height", window.height),
+    }
     return {key: value for key, value in asked.items() if value is not None}
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 from typing import Any
 
 from flexlogger.plots.style import EDGE, INK, compact
-from flexlogger.plots.text import page
+from flexlogger.plots.text import mapping, page
 from flexlogger.plots.window import Latest, Window
 from flexlogger.records import Panel
 
@@ -36,12 +35,15 @@ class TablePlot:
 
 
 def _parsed(latest: Latest) -> tuple[list[Any], list[list[Any]]]:
-    table = json.loads(str(latest.value))
+    table = mapping(latest, "a table: {columns, rows}")
     return list(table.get("columns", [])), [row if isinstance(row, list) else [row] for row in table.get("rows", [])]
 
 
 def _table(columns: list[Any], rows: list[list[Any]], raw: bool) -> str:
-    heads = "".join(f'<th style="{_HEAD};text-align:{_side(rows, i)}">{_cell(c, raw)}</th>' for i, c in enumerate(columns))
+    heads = "".join(
+        f'<th style="{_HEAD};text-align:{_side(rows, index)}">{_cell(column, raw)}</th>'
+        for index, column in enumerate(columns)
+    )
     body = "".join("<tr>" + "".join(_data_cell(cell, raw) for cell in row) + "</tr>" for row in rows[:ROWS])
     more = f"<div>first {ROWS:,} of {len(rows):,} rows</div>" if len(rows) > ROWS else ""
     return f'<table style="{_TABLE}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{more}'

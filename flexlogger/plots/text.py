@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import html
+import json
+from typing import Any
 
+from flexlogger.errors import ValueRefusedError
 from flexlogger.plots.style import EDGE, FONT, INK, MUTED, size
-from flexlogger.plots.window import Window
+from flexlogger.plots.window import Latest, Window
 from flexlogger.records import Panel
 
 # The dashboard's own style sheet makes everything light and cuts off what is too long.
-BOX = f"height:100%;overflow:auto;padding:8px 12px;box-sizing:border-box;color:{INK};background:#ffffff;font:13px/1.5 {FONT}"
+BOX = (
+    "height:100%;overflow:auto;padding:8px 12px;box-sizing:border-box;"
+    f"color:{INK};background:#ffffff;font:13px/1.5 {FONT}"
+)
 TALLY = "font-variant-numeric:tabular-nums;font-weight:600"
 
 
@@ -37,3 +43,14 @@ def page(window: Window, body: str) -> Panel:
     body = body or f'<span style="color:{MUTED}">no values yet</span>'
     content = f'<div style="{BOX};border-color:{EDGE}">{body}</div>'
     return Panel(window.title, [{"type": "text", "content": content}], {}, {"title": window.title, **size(window)})
+
+
+def mapping(latest: Latest, wanted: str) -> dict[str, Any]:
+    """Read a value that travels as JSON text; raise `ValueRefusedError` where it is no JSON mapping."""
+    try:
+        found = json.loads(str(latest.value))
+    except ValueError as error:
+        raise ValueRefusedError(f"expected JSON of {wanted}, but it does not parse: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueRefusedError(f"expected JSON of {wanted}, but got a {type(found).__name__}")
+    return found
