@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from flexlogger import faults
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: small tensors, many processes
 
@@ -25,3 +28,14 @@ def one_torch_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def nothing_swallowed() -> Iterator[None]:
+    """What production swallows so that training goes on fails a test; one that means it calls `faults.forget()`."""
+    faults.forget()
+    yield
+    seen = list(faults.seen)
+    faults.forget()
+    if seen:
+        raise seen[0]

@@ -9,6 +9,8 @@ IMPORTABLE = ("torchmetrics", "torchnet", "flexlogger")
 """Packages whose classes a declaration may name; others must be allowed by whoever runs it."""
 
 SAFE_NAME = r"^[\w][\w .@+=,-]{0,119}$"
+MAX_BYTES = 200
+"""Longest name in UTF-8 that the server takes, since it becomes a file's name."""
 _SAFE_NAME = re.compile(SAFE_NAME.removesuffix("$"))
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 COLOR = r"^(#([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]+|(rgb|hsl)a?\([0-9.,%/ ]+\))$"
@@ -23,7 +25,7 @@ def name_refusal(name: str) -> str | None:
     """
     if ".json" in name:
         return f"{name!r} holds '.json', which the server keeps for its files; leave it out"
-    if _SAFE_NAME.fullmatch(name):
+    if _SAFE_NAME.fullmatch(name) and len(name.encode()) <= MAX_BYTES:
         return None
     return (
         f"the server refuses the name {name!r}; expected 1 to 120 letters, digits, spaces or _ . @ + = , - "
