@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from flexlogger.plots.catalog import PLOTS
 from flexlogger.plots.routing import Router, is_band, output_of
 from flexlogger.plots.store import Store
@@ -37,7 +39,7 @@ def assemble(name: str, router: Router, store: Store, seen: Mapping[str, Mapping
     """Return plot `name` as it is now. `seen` are the outputs that have turned up, by meter, in order."""
     plot, meters = router.plots[name], router.meters_of(name)
     if plot.type == "line":
-        _reserve(meters, colors)
+        _reserve(meters, seen, colors)
     feeds = tuple(
         _feed(plot, meter, rank, store, seen.get(meter.name, {}), colors) for rank, meter in enumerate(meters)
     )
@@ -45,14 +47,15 @@ def assemble(name: str, router: Router, store: Store, seen: Mapping[str, Mapping
     return Window(plot, feeds, width, height)
 
 
-def _reserve(meters: list[MeterDef], colors: Colors) -> None:
-    """Give what is declared its colours in that order, so that the order of arrival does not matter."""
+def _reserve(meters: list[MeterDef], seen: Mapping[str, Mapping[str, Kind]], colors: Colors) -> None:
+    """Give what is declared its colours in that order, so that the order of arrival does not matter. What has no
+    declared kind may turn out to be many lines, and so takes none before it is seen."""
     for meter in meters:
         for output in meter.outputs:
             if output.kind == "vector":
                 for label in meter.labels:
                     colors.slot(meter.name, f"{output.name}.{label}")
-            elif output.drawn and output.kind in ("scalar", "any"):
+            elif output.drawn and (output.kind == "scalar" or output.name in seen.get(meter.name, ())):
                 colors.slot(meter.name, output.name)
 
 
@@ -67,6 +70,8 @@ def _feed(plot: PlotDef, meter: MeterDef, rank: int, store: Store, seen: Mapping
         for suffix, kind in wanted.items()
         if kind == "scalar" and (meter.name + suffix, plot.x) in store.lines
     ]
+    if len(lines) == 1:
+        lines = [msgspec.structs.replace(lines[0], name=meter.name)]
     return Feed(meter, lines[0].color if lines else PALETTE[rank % len(PALETTE)], tuple(lines), latest)
 
 
