@@ -24,6 +24,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=BENCHES, default=BENCHES, help=", ".join(BENCHES))
     arguments = parser.parse_args()
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
     console.print("making sure of the peers' environment, .venv-bench (minutes when it is new) …")
     peers.python()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn())

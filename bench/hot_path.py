@@ -24,6 +24,7 @@ PEERS = {
     "torchnet VisdomPlotLogger": "torchnet_plot",
 }
 ON_VISDOM = ("ignite_visdom", "visdom_append", "torchnet_plot")
+QUICK_PEERS = ("lightning_csv", "trackio_local", "visdom_append")
 RATE = 2000
 BARE, OURS = "bare loop", "flexlogger"
 
@@ -69,24 +70,28 @@ PACED_NOTE = (
 
 def _beside_peers(session: Session) -> tuple[Rounds, Rounds]:
     with ExitStack() as stack:
-        workers: dict[str, Worker] = {BARE: stack.enter_context(session.worker("bare", {}))}
-        workers[OURS] = stack.enter_context(_ours(session, stack))
-        workers |= _peers(session, stack)
-        rounds = session.pick(5, 2)
-        most, seconds = session.pick((100_000, 3.0), (20_000, 0.5))
-        loop = {name: [{"pace": 0, "seconds": seconds, "most": most}] * rounds for name in workers}
-        tight = session.interleave(workers, rounds, loop)
+        bare = stack.enter_context(session.worker("bare", {}))
+        peers = _peers(session, stack)
+        return _tight(session, bare, peers), _paced(session, bare, peers)
+
+
+def _tight(session: Session, bare: Worker, peers: Mapping[str, Worker]) -> Rounds:
     with ExitStack() as stack:
-        workers = {BARE: stack.enter_context(session.worker("bare", {}))}
-        workers[OURS] = stack.enter_context(_ours(session, stack, views="all"))
-        workers |= _peers(session, stack)
-        long, short_ = session.pick((20.0, 5.0), (2.5, 0.5))  # three long rounds are the minute
-        rounds = session.pick(3, 2)
+        workers = {BARE: bare, OURS: stack.enter_context(_ours(session, stack)), **peers}
+        most, seconds = session.pick((100_000, 3.0), (20_000, 0.4))
+        requests = dict.fromkeys(workers, [{"pace": 0, "seconds": seconds, "most": most}] * session.pick(5, 2))
+        return session.interleave(workers, requests)
+
+
+def _paced(session: Session, bare: Worker, peers: Mapping[str, Worker]) -> Rounds:
+    with ExitStack() as stack:
+        workers = {BARE: bare, OURS: stack.enter_context(_ours(session, stack, views="all")), **peers}
+        long, brief = session.pick((20.0, 5.0), (2.5, 0.5))  # three long rounds are the minute
         requests = {
-            name: [{"pace": RATE, "seconds": long if name in (BARE, OURS) else short_, "most": 0}] * rounds
+            name: [{"pace": RATE, "seconds": brief if name in peers else long, "most": 0}] * session.pick(3, 2)
             for name in workers
         }
-        return tight, session.interleave(workers, rounds, requests)
+        return session.interleave(workers, requests)
 
 
 def _ours(session: Session, stack: ExitStack, port: int | None = None, **options: Any) -> Worker:
@@ -99,6 +104,8 @@ def _ours(session: Session, stack: ExitStack, port: int | None = None, **options
 def _peers(session: Session, stack: ExitStack) -> dict[str, Worker]:
     workers = {}
     for label, module in PEERS.items():
+        if session.quick and module not in QUICK_PEERS:
+            continue
         port = stack.enter_context(session.server()).port if module in ON_VISDOM else 0
         options = {"folder": str(stack.enter_context(session.folder())), "port": port}
         worker = session.try_worker(stack, module, options)
@@ -114,12 +121,11 @@ def _whatever_the_server_does(session: Session) -> tuple[Rounds, Rounds]:
         workers = {
             name: stack.enter_context(_ours(session, stack, port, patience=3.0)) for name, port in places.items()
         }
-        rounds = session.pick(7, 3)
-        most, seconds = session.pick((100_000, 3.0), (20_000, 0.5))
-        loop = {name: [{"pace": 0, "seconds": seconds, "most": most}] * rounds for name in workers}
-        tight = session.interleave(workers, rounds, loop)
-        pace = {name: [{"pace": RATE, "seconds": session.pick(10.0, 1.0), "most": 0}] * 3 for name in workers}
-        paced = session.interleave(workers, 3, pace)
+        most, seconds = session.pick((100_000, 3.0), (20_000, 0.4))
+        loop = {"pace": 0, "seconds": seconds, "most": most}
+        tight = session.interleave(workers, dict.fromkeys(workers, [loop] * session.pick(7, 3)))
+        pace = {"pace": RATE, "seconds": session.pick(10.0, 1.0), "most": 0}
+        paced = session.interleave(workers, dict.fromkeys(workers, [pace] * session.pick(3, 2)))
     named = {f"{name}, tight": r for name, r in tight.items()} | {f"{name}, paced": r for name, r in paced.items()}
     return tight, named
 

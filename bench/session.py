@@ -57,21 +57,20 @@ class Session:
             self.problems.append(str(error).splitlines()[0])
             return None
 
-    def interleave(self, workers: Mapping[str, Worker], rounds: int, requests: Mapping[str, Sequence[Any]]) -> Rounds:
-        """Let each worker measure in turn, `rounds` times over: A B C A B C. `requests` holds each one's requests.
+    def interleave(self, workers: Mapping[str, Worker], requests: Mapping[str, Sequence[Any]]) -> Rounds:
+        """Let each worker measure in turn, A B C A B C …, until `requests`, a list for each, are answered.
 
-        A worker with fewer requests than rounds rests in the last ones. One that fails is left out from then on.
+        A worker that fails is left out from then on.
         """
         found: Rounds = {name: [] for name in workers}
-        failed: set[str] = set()
+        rounds = max(map(len, requests.values()))
         for turn in range(rounds):
             for name, worker in workers.items():
-                if name in failed or turn >= len(requests[name]):
+                if len(found[name]) < turn or turn >= len(requests[name]):
                     continue
                 self.tell(f"round {turn + 1} of {rounds}: {name}")
                 try:
                     found[name].append(worker.round(**requests[name][turn]))
                 except WorkerError as error:
-                    failed.add(name)
                     self.problems.append(str(error).splitlines()[0])
         return {name: answers for name, answers in found.items() if answers}

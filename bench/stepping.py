@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.figures import percentile
 
-NAMES = ("train_loss", "train_acc", "learning_rate", "grad_norm", "samples_per_second")
+NAMES = ("train_loss", "train_acc", "lr", "grad_norm", "samples_per_s")
 Values = dict[str, float]
 Step = Callable[[int, Values], object]
 _RING = 1000
@@ -23,9 +23,9 @@ def made_up_values(seed: int = 0) -> list[Values]:
         {
             "train_loss": rng.lognormvariate(-1, 0.5),
             "train_acc": rng.random(),
-            "learning_rate": 1e-3 * rng.random(),
+            "lr": 1e-3 * rng.random(),
             "grad_norm": rng.lognormvariate(0, 1),
-            "samples_per_second": rng.gauss(5000, 100),
+            "samples_per_s": rng.gauss(5000, 100),
         }
         for _ in range(_RING)
     ]

@@ -1,0 +1,182 @@
+"""How cost grows with the number of steps, until the last point is on the dashboard."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from contextlib import ExitStack
+from typing import Any
+
+from bench.driver import Worker
+from bench.figures import Spread, exponent, ratios, short
+from bench.process import cpu_seconds
+from bench.results import Plot, Result, Table, Target
+from bench.session import Session
+from flexlogger.server.process import ServerProcess
+from flexlogger.sinks.visdom import window_id
+
+NAME = "growth"
+WARM_UP = 20
+COMPARED = 4000
+"""Steps at which visdom's append is compared: it needs minutes for them."""
+
+HOW = """\
+Five traces in one window, logged as fast as the loop goes, in a fresh process with a fresh server each time, sizes in
+turns. A few steps come first, so that imports and the first connection do not count. CPU is that of all threads, to the
+nanosecond, from the first step until the window on the server shows the last one; that it does is checked by asking
+the server. Memory is the peak of the client's RSS over what it had before. How long the last point takes to show is
+measured in runs of its own, by asking the server every 20 ms (which costs it more than the drawing does)."""
+
+Costs = dict[int, list[dict[str, float]]]
+
+
+def run(session: Session) -> Result:
+    sizes = session.pick((1000, COMPARED, 10_000, 100_000, 1_000_000), (1000, 10_000, 100_000))
+    rounds = session.pick(3, 1)
+    ours: Costs = {size: [] for size in sizes}
+    for turn in range(rounds):
+        for size in sizes:
+            session.tell(f"round {turn + 1} of {rounds}: flexlogger, {size:,} steps")
+            ours[size].append(_cost(session, "ours", size))
+    visdom: Costs = {}
+    for size in session.pick((250, 1000, COMPARED), (60, 120, 240)):
+        session.tell(f"visdom line append, {size:,} steps")
+        visdom[size] = [_cost(session, "visdom_append", size)]
+    delays = _delays(session)
+    return Result(
+        NAME,
+        "Growth",
+        HOW,
+        session.quick,
+        [_table("flexlogger", ours), _table("visdom line append (its own client)", visdom), _delay_table(delays)],
+        _targets(ours, visdom, delays),
+        [
+            Plot(
+                "bench-growth.png",
+                "lines",
+                "CPU of client and server, five traces",
+                "CPU seconds",
+                {name: _middles(costs) for name, costs in (("flexlogger", ours), ("visdom line append", visdom))},
+                "steps",
+            )
+        ],
+    )
+
+
+def _cost(session: Session, kind: str, steps: int) -> dict[str, float]:
+    with session.folder() as folder, session.server() as server:
+        options = {"kind": kind, "folder": str(folder), "port": server.port}
+        with session.worker("growing", options, peer=kind != "ours") as worker:
+            worker.round(steps=WARM_UP)
+            before = cpu_seconds(server.pid)
+            found = worker.round(steps=steps)
+            spent = cpu_seconds(server.pid) - before
+            shown = _last_shown(server, kind)
+            if shown != WARM_UP + steps - 1:
+                raise RuntimeError(f"{kind}: the window ends at {shown}, not at {WARM_UP + steps - 1}")
+    return {
+        "client": found["cpu"],
+        "server": spent,
+        "total": found["cpu"] + spent,
+        "grown": found["grown"],
+        "dropped": found.get("dropped", 0),
+    }
+
+
+def _last_shown(server: ServerProcess, kind: str) -> float:
+    """The last x of the shortest line in the window; -1 where there is no such window."""
+    win = window_id("bench", "bench", "scalars") if kind == "ours" else "scalars"
+    body = json.dumps({"eid": "bench", "win": win}).encode()
+    request = urllib.request.Request(f"{server.url}/win_data", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        window: Any = json.loads(answer.read())
+    if not isinstance(window, dict):
+        return -1
+    return min(float(trace["x"][-1]) for trace in window["content"]["data"])
+
+
+def _delays(session: Session) -> dict[str, list[float]]:
+    """Seconds until the last point shows, after a tight loop and at an easy pace."""
+    found: dict[str, list[float]] = {}
+    for size in session.pick((1000, 100_000, 1_000_000), (1000, 100_000)):
+        for _ in range(session.pick(5, 2)):
+            session.tell(f"the last of {size:,} steps shows")
+            with ExitStack() as stack:
+                folder = stack.enter_context(session.folder())
+                server = stack.enter_context(session.server())
+                options = {"kind": "ours", "folder": str(folder), "port": server.port}
+                worker = stack.enter_context(session.worker("growing", options))
+                worker.round(steps=WARM_UP)
+                found.setdefault(f"{size:,}", []).append(_delay(worker, server, size))
+    return found
+
+
+def _delay(worker: Worker, server: ServerProcess, size: int) -> float:
+    logged_at = worker.round(steps=size, settle=False)["logged_at"]
+    while _last_shown(server, "ours") != WARM_UP + size - 1:
+        if time.time() - logged_at > 60:
+            raise RuntimeError("the last point does not show within a minute")
+        time.sleep(0.02)
+    return time.time() - float(logged_at)
+
+
+# ---- tables
+
+
+def _column(costs: list[dict[str, float]], key: str) -> list[float]:
+    return [cost[key] for cost in costs]
+
+
+def _middles(costs: Costs) -> dict[str, float]:
+    return {str(size): Spread.of(_column(rounds, "total")).middle for size, rounds in costs.items()}
+
+
+def _table(title: str, costs: Costs) -> Table:
+    columns = ["steps", "client CPU s", "server CPU s", "CPU µs per step", "memory grown MB", "dropped"]
+    rows = []
+    for size, rounds in costs.items():
+        spreads = [str(Spread.of(_column(rounds, key))) for key in ("client", "server")]
+        each = str(Spread.of([cost["total"] / size * 1e6 for cost in rounds]))
+        dropped = f"{sum(_column(rounds, 'dropped')):.0f}"
+        rows.append([f"{size:,}", *spreads, each, str(Spread.of(_column(rounds, "grown"))), dropped])
+    return Table(title, columns, rows)
+
+
+def _delay_table(delays: dict[str, list[float]]) -> Table:
+    rows = [[size, str(Spread.of(seconds))] for size, seconds in delays.items()]
+    return Table("Until the last point shows", ["steps", "seconds after log"], rows)
+
+
+# ---- targets
+
+
+def _targets(ours: Costs, visdom: Costs, delays: dict[str, list[float]]) -> list[Target]:
+    fitted = {size: Spread.of(_column(rounds, "total")).middle for size, rounds in ours.items() if size >= 10_000}
+    slope = exponent(fitted)
+    slowest = max(second for seconds in delays.values() for second in seconds)
+    targets = [
+        Target(
+            f"exponent of CPU over steps, {min(fitted):,} to {max(fitted):,}",
+            "≤ 1.05",
+            f"{slope:.2f}",
+            slope <= 1.05,
+        ),
+        _beside_visdom(ours, visdom),
+        Target("last point visible after log", "≤ 2 s", f"{slowest:.2f} s at worst", slowest <= 2),
+    ]
+    if {100_000, 1_000_000} <= ours.keys():
+        times = ratios(_column(ours[1_000_000], "total"), _column(ours[100_000], "total"))
+        targets.append(Target("CPU of 1M steps beside 100k", "≤ 11 ×", f"{times} ×", times.middle <= 11))
+    largest = max(ours)
+    grown = Spread.of(_column(ours[largest], "grown"))
+    targets.append(Target(f"memory grown by {largest:,} steps", "< 60 MB", f"{grown} MB", grown.high < 60))
+    return targets
+
+
+def _beside_visdom(ours: Costs, visdom: Costs) -> Target:
+    what = f"CPU of {COMPARED:,} steps: visdom's append beside flexlogger"
+    if COMPARED not in visdom or COMPARED not in ours:
+        return Target(what, "≥ 100 ×", "–", None)
+    times = visdom[COMPARED][0]["total"] / Spread.of(_column(ours[COMPARED], "total")).middle
+    return Target(what, "≥ 100 ×", f"{short(times)} ×", times >= 100)
