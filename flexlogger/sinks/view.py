@@ -22,6 +22,8 @@ INTERVAL_S = 0.5
 SHARE = 4
 """… and a flush that took d seconds is followed by a pause of SHARE times d, so a slow server gets fewer."""
 BACK_OFF_S = (0.5, 15.0)
+AWAY_S = 1.0
+"""Closing waits no longer for a server that does not answer: it can be drawn from the log later."""
 WAITING_BYTES = 8 * 2**20
 """Up to this much is handed over in memory; a view that falls further behind reads on from the log."""
 
@@ -103,9 +105,9 @@ class View:
         return shown.wait(timeout)
 
     def close(self, timeout: float) -> bool:
-        """Show what is left (for at most `timeout` seconds, less where the server was away before) and stop."""
-        patience = timeout if self._failures == 0 else min(timeout, 1.0)
-        shown = self.flush(patience)
+        """Show what is left, for at most `timeout` seconds (`AWAY_S` where the server is away), and stop."""
+        first = min(timeout, AWAY_S)
+        shown = self.flush(first) or (self._failures == 0 and self.flush(timeout - first))
         self._stopping = True
         self._wake.set()
         self._thread.join(0.5 if not shown else timeout)
