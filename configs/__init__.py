@@ -1,0 +1,1 @@
+"""Whole dashboards to copy or extend."""

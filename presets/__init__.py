@@ -1,0 +1,1 @@
+"""Small composable pieces of dashboards, one YAML file each."""

@@ -116,7 +116,7 @@ def test_an_empty_meter_is_skipped_and_an_empty_log_writes_nothing(stat: FlexLog
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_one(stat: FlexLogger) -> None:
-    with pytest.raises(UnknownNameError, match="add: unknown meter 'losss'; did you mean 'loss'?"):
+    with pytest.raises(UnknownNameError, match=r"add: unknown meter 'losss'; did you mean 'loss'\?"):
         stat.add(losss=1.0)
     with pytest.raises(UnknownNameError, match="did you mean 'best'"):
         stat.add({"bset": torch.tensor(1.0)})
