@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -28,16 +29,17 @@ def as_json(value: Any) -> str:
 
 
 def show_rows(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print a table; on a terminal it is cut to the width, in a pipe it is not."""
+    """Print a table; on a terminal it is folded to the width, in a pipe each row is one line."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(row))
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 200
-    console.print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
 def show_info(title: str, facts: Mapping[str, str], options: Iterable[Option], example: str) -> None:
@@ -62,10 +64,12 @@ def _indent(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.strip("\n").splitlines())
 
 
-def list_or_show(name: str | None, names: Callable[[], list[str]], info: Callable[[str], Any], json: bool) -> list[Any]:
-    """The infos to show: of one name, or of all. With `json` they are printed and nothing is left to show."""
+def infos_or_json(
+    name: str | None, names: Callable[[], list[str]], info: Callable[[str], Any], json: bool
+) -> list[Any] | None:
+    """The infos to show, of one name or of all; None where they were printed as JSON already."""
     infos = [info(each) for each in ([name] if name else names())]
     if not json:
         return infos
     print(as_json(infos[0] if name else infos))
-    return []
+    return None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flexlogger.cli.common import JsonFlag, new_app
-from flexlogger.cli.listing import list_or_show, show_info, show_rows
+from flexlogger.cli.listing import infos_or_json, show_info, show_rows
 from flexlogger.meters.catalog import meter_info, meter_types
 
 app = new_app()
@@ -19,7 +19,9 @@ def meters(
     json: JsonFlag = False,
 ) -> None:
     """List the meter types, or show what one takes, returns and can be told."""
-    infos = list_or_show(name, meter_types, meter_info, json)
+    infos = infos_or_json(name, meter_types, meter_info, json)
+    if infos is None:
+        return
     if name is None:
         show_rows(("meter", "takes", ""), [(info.name, info.takes, info.doc) for info in infos])
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flexlogger.cli.common import JsonFlag, new_app
-from flexlogger.cli.listing import list_or_show, show_info, show_rows
+from flexlogger.cli.listing import infos_or_json, show_info, show_rows
 from flexlogger.plots.catalog import plot_info, plot_types
 
 app = new_app()
@@ -19,7 +19,9 @@ def plots(
     json: JsonFlag = False,
 ) -> None:
     """List the plot types, or show what one draws and can be told."""
-    infos = list_or_show(name, plot_types, plot_info, json)
+    infos = infos_or_json(name, plot_types, plot_info, json)
+    if infos is None:
+        return
     if name is None:
         show_rows(("plot", "draws", ""), [(info.name, ", ".join(sorted(info.accepts)), info.doc) for info in infos])
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flexlogger.cli.common import JsonFlag, new_app
-from flexlogger.cli.listing import list_or_show, show_rows
+from flexlogger.cli.listing import infos_or_json, show_rows
 from flexlogger.config.presets import preset_info, preset_names
 
 app = new_app()
@@ -19,7 +19,9 @@ def presets(
     json: JsonFlag = False,
 ) -> None:
     """List the presets, or show what one declares: its plots, its meters and what each takes."""
-    infos = list_or_show(name, preset_names, preset_info, json)
+    infos = infos_or_json(name, preset_names, preset_info, json)
+    if infos is None:
+        return
     if name is not None:
         for info in infos:
             print(info)
