@@ -25,7 +25,12 @@ class Spread(NamedTuple):
         return cls(min(figures), median(figures), max(figures))
 
     def __str__(self) -> str:
-        return "–".join(map(short, self))
+        """
+        >>> str(Spread(1.0, 2.0, 3.0)), str(Spread(2.0, 2.0, 2.0))
+        ('1.00–2.00–3.00', '2.00')
+        """
+        shown = list(map(short, self))
+        return shown[0] if len(set(shown)) == 1 else "–".join(shown)
 
 
 def short(figure: float) -> str:

@@ -1,0 +1,74 @@
+"""How long the first import and the command line make their user wait."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from statistics import median
+
+from bench.driver import ROOT
+from bench.figures import Spread, short
+from bench.results import Plot, Result, Table, Target
+from bench.session import Session
+
+NAME = "imports"
+COMMANDS = {
+    "python": ["-c", "pass"],
+    "import torch": ["-c", "import torch"],
+    "import torch, flexlogger": ["-c", "import torch, flexlogger"],
+    "… and FlexLogger": ["-c", "import torch; from flexlogger import FlexLogger"],
+    "flexlogger --help": ["-m", "flexlogger", "--help"],
+}
+
+HOW = """\
+The whole life of a fresh interpreter, files in the page cache, in turns. `flexlogger` imports its parts when they are
+first named; *and FlexLogger* is with all that a training loop needs."""
+
+
+def run(session: Session) -> Result:
+    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for turn in range(session.pick(21, 4)):
+        for name, arguments in COMMANDS.items():
+            session.tell(f"round {turn + 1}: {name}")
+            seconds = _run(arguments)
+            if turn:  # the first brings the files into the cache
+                times[name].append(seconds * 1000)
+    rows = [[name, str(Spread.of(figures))] for name, figures in times.items()]
+    return Result(
+        NAME,
+        "Imports",
+        HOW,
+        session.quick,
+        [Table("From start to end", ["", "ms"], rows)],
+        [
+            _over_torch("import flexlogger over import torch", "import torch, flexlogger", times),
+            _over_torch("from flexlogger import FlexLogger over import torch", "… and FlexLogger", times),
+            _help(times["flexlogger --help"]),
+        ],
+        [
+            Plot(
+                "bench-imports.png",
+                "bars",
+                "A fresh interpreter",
+                "ms",
+                {"median": {name: median(figures) for name, figures in times.items()}},
+            )
+        ],
+    )
+
+
+def _run(arguments: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _over_torch(what: str, name: str, times: dict[str, list[float]]) -> Target:
+    more = Spread.of([with_us - torch for with_us, torch in zip(times[name], times["import torch"], strict=True)])
+    return Target(what, "≤ 60 ms", f"{short(more.middle)} ms ({more})", more.middle <= 60)
+
+
+def _help(figures: list[float]) -> Target:
+    spread = Spread.of(figures)
+    return Target("flexlogger --help", "≤ 250 ms", f"{spread} ms", spread.middle <= 250)
