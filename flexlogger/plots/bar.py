@@ -11,6 +11,8 @@ from flexlogger.plots.style import PALETTE, compact, empty, figure, layout, lite
 from flexlogger.plots.window import Feed, Latest, Window
 from flexlogger.records import Panel
 
+ANNOTATED = 12
+"""Entries up to which each has its tick, and each cell of a matrix its number."""
 _FEW = 16  # bars up to which each carries its number
 
 
@@ -71,14 +73,18 @@ def _bar(name: str, x: Any, values: Any, color: Any, few: bool) -> dict[str, Any
     return bar
 
 
-def ticks(labels: Sequence[Any], length: int, most: int = 40) -> dict[str, Any]:
+def ticks(labels: Sequence[Any], length: int, most: int = 30) -> dict[str, Any]:
     """Return an axis over entries 0 to `length` - 1 that names them; of very many it names every n-th.
+
+    Without labels the axis counts, and plotly chooses where.
 
     Entries stand at their index and are only called by their label, so that two equal labels stay two entries.
 
     >>> ticks(["cat", "dog"], 3)
     {'tickvals': [0, 1, 2], 'ticktext': ['cat', 'dog', '2']}
     """
+    if not labels:
+        return {"tickformat": "d", **({"dtick": 1} if length <= ANNOTATED else {})}
     shown = range(0, length, max(1, -(-length // most)))
     texts = [literal(labels[index]) if index < len(labels) else str(index) for index in shown]
     return {"tickvals": list(shown), "ticktext": texts}

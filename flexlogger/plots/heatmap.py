@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from flexlogger.plots.bar import ticks
+from flexlogger.plots.bar import ANNOTATED, ticks
 from flexlogger.plots.style import compact, empty, figure, layout, numbers
 from flexlogger.plots.window import Array, Feed, Window
 from flexlogger.records import Panel
 
-ANNOTATED = 12
-"""Rows and columns up to which cells carry their numbers."""
 # One-hued and light at zero, and two-hued and light at zero, after ColorBrewer's Blues and RdBu.
 BLUES = ("#f7fbff", "#deebf7", "#c6dbef", "#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08519c", "#08306b")
 AROUND_ZERO = ("#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582", "#d6604d", "#b2182b")
@@ -86,7 +84,7 @@ def scale(matrix: Array) -> tuple[float, float]:
 
 
 def cell_texts(matrix: Array) -> list[list[str]]:
-    """Write every number short: two decimals between -10 and 10, and no number for a zero among them.
+    """Write every number short: two decimals between -10 and 10, and nothing for what would read 0.00.
 
     >>> cell_texts(np.array([[0.956, 0.0], [float("nan"), 1.0]]))
     [['0.96', ''], ['nan', '1.00']]
@@ -97,4 +95,4 @@ def cell_texts(matrix: Array) -> list[list[str]]:
     fractions = bool((finite != np.floor(finite)).any() and (np.abs(finite) < 10).all())
     if not fractions:
         return [[compact(cell) if np.isfinite(cell) else str(cell) for cell in row] for row in matrix.tolist()]
-    return [["" if cell == 0 else f"{cell:.2f}" for cell in row] for row in matrix.tolist()]
+    return [["" if abs(cell) < 0.005 else f"{cell:.2f}" for cell in row] for row in matrix.tolist()]

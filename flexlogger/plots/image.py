@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from flexlogger.plots.pixels import Pixels, bytes_of, data_uri, enlarge, factor_for
+from flexlogger.plots.pixels import Pixels, bytes_of, data_uri, enlarge, mounted
 from flexlogger.plots.style import size
 from flexlogger.plots.window import Latest, Window
 from flexlogger.records import Panel
 
 _BLANK = np.full((1, 1, 3), 255, np.uint8)
-_SIDES = (180, 640)  # a pane is neither smaller than its title nor larger than its neighbours can bear
+_CAPTION = 22
+"""Pixels at the bottom of a pane that the dashboard writes a caption over."""
 
 
 class ImagePlot:
-    """The latest image of the first meter that has one."""
+    """The latest image of the first meter that has one; tiny ones are enlarged, each pixel to a square."""
 
     enlarges = True
 
@@ -24,46 +25,55 @@ class ImagePlot:
         """Draw the image; an empty window is blank and of usual size."""
         images = window.values("image", "images")
         if not images:
-            return pane(window, _BLANK, None, "no image yet", (320, 320))
+            return pane(window, _BLANK, None, "no image yet")
         _, _, latest = images[0]
         array = np.asarray(latest.value)
         image = bytes_of(array[0] if latest.kind == "images" and len(array) else array)
         if not image.size:
-            return pane(window, _BLANK, latest, "an image without pixels", (320, 320))
-        factor = factor_for(*image.shape[:2]) if self.enlarges else 1
-        return pane(window, enlarge(image, factor), latest)
+            return pane(window, _BLANK, latest, "an image without pixels")
+        return pane(window, image, latest, enlarges=self.enlarges)
 
 
-def pane(
-    window: Window, image: Pixels, latest: Latest | None, note: str = "", fixed: tuple[int, int] | None = None
-) -> Panel:
-    """Return the panel of an image, `fixed` or as large as the image within reason.
+def pane(window: Window, image: Pixels, latest: Latest | None, note: str = "", enlarges: bool = True) -> Panel:
+    """Return the panel of an image: as large as the window asks, or as the image is within reason.
 
-    Its size is always said, because a captioned image without one grows by a row at each refresh.
+    Its size is always said, because a captioned image without one grows by a row at each refresh. The image is mounted
+    on white in the pane's proportions, because the dashboard writes the caption over the picture.
     """
     opts = window.plot.opts
-    width, height = fixed or fitted(image.shape[1], image.shape[0])
-    asked = size(window)
-    if len(asked) == 1:  # the other side follows the image
-        ratio = image.shape[0] / image.shape[1] if fixed is None else 1.0
-        width, height = (
-            (asked["width"], round(asked["width"] * ratio))
-            if "width" in asked
-            else (round(asked["height"] / ratio), asked["height"])
-        )
     caption = str(opts.get("caption", "")).replace("{step}", f"{latest.step}" if latest is not None else "–")
-    content: dict[str, Any] = {"src": data_uri(image, opts.get("jpgquality"))}
-    content["caption"] = " · ".join(part for part in (caption, note) if part) or None
-    sizes = {"width": width, "height": height} | asked
-    return Panel(window.title, [{"type": "image", "content": content}], {}, {"title": window.title, **sizes})
+    caption = " · ".join(part for part in (caption, note) if part)
+    strip = _CAPTION if caption else 0
+    width, height = pane_size(window, image.shape[1], image.shape[0], strip)
+    scale = min(width / image.shape[1], max(1, height - strip) / image.shape[0])
+    if enlarges and scale > 1:
+        factor = int(np.ceil(scale))
+        image, scale = enlarge(image, factor), scale / factor
+    picture = mounted(image, round(width / scale), round(height / scale), round(strip / scale))
+    content: dict[str, Any] = {"src": data_uri(picture, opts.get("jpgquality")), "caption": caption or None}
+    sizes = {"title": window.title, "width": width, "height": height}
+    return Panel(window.title, [{"type": "image", "content": content}], {}, sizes)
+
+
+def pane_size(window: Window, width: int, height: int, strip: int) -> tuple[int, int]:
+    """Return the size of a pane in pixels: as asked for; a side that is not follows the image's proportions."""
+    asked = size(window)
+    if "width" in asked and "height" in asked:
+        return asked["width"], asked["height"]
+    if "width" in asked:
+        return asked["width"], round(asked["width"] * height / width) + strip
+    if "height" in asked:
+        return round((asked["height"] - strip) * width / height), asked["height"]
+    fit_width, fit_height = fitted(width, height)
+    return fit_width, fit_height + strip
 
 
 def fitted(width: int, height: int) -> tuple[int, int]:
-    """Return the size of a pane for an image: its own, scaled so that both sides lie within bounds where they can.
+    """Return a size in the proportions of an image, with its longer side between 320 and 640 pixels.
 
-    >>> fitted(1280, 640), fitted(60, 60), fitted(300, 200)
-    ((640, 320), (180, 180), (300, 200))
+    >>> fitted(1280, 640), fitted(8, 8), fitted(400, 300), fitted(1000, 10)
+    ((640, 320), (320, 320), (400, 300), (640, 90))
     """
-    low, high = _SIDES
-    scale = min(high / max(width, height), max(1.0, low / min(width, height)))
-    return max(low, round(width * scale)), max(low // 2, round(height * scale))
+    longer = max(width, height)
+    scale = min(640, max(320, longer)) / longer
+    return max(180, round(width * scale)), max(90, round(height * scale))

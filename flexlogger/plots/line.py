@@ -104,13 +104,11 @@ def _band(line: Line, name: str) -> list[dict[str, Any]]:
         return []
     x, y = line.shown.x[finite], line.shown.y[finite]
     around = np.interp(x, band.x[has], band.y[has])
-    edge = {"type": "scatter", "mode": "none", "legendgroup": name, "showlegend": False, "hoverinfo": "skip"}
-    return [
-        edge | {"name": f"{name} (low)", "x": numbers(x), "y": numbers(y - around)},
-        edge
-        | {"name": f"{name} (high)", "x": numbers(x), "y": numbers(y + around)}
-        | {"fill": "tonexty", "fillcolor": rgba(line.color, 0.16)},
-    ]
+    edge = {"type": "scatter", "legendgroup": name, "showlegend": False, "hoverinfo": "skip", "x": numbers(x)}
+    none = {"width": 0, "color": line.color}  # a line without width: plotly fills only up to what it draws
+    low = {"name": f"{name} (low)", "mode": "lines", "y": numbers(y - around), "line": none, "marker": {"line": none}}
+    high = {"name": f"{name} (high)", "mode": "none", "y": numbers(y + around)}
+    return [edge | low, edge | high | {"fill": "tonexty", "fillcolor": rgba(line.color, 0.16)}]
 
 
 def _marks(window: Window, line: Line, name: str) -> dict[str, Any]:

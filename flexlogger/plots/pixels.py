@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-SHARP = 320
-"""Images whose longer side is below this are enlarged to about it, each pixel to a square of whole pixels."""
 LARGEST = 4096
 """A grid has no side longer than this; images that do not fit are left out and counted in the caption."""
 
@@ -58,11 +56,6 @@ def enlarge(image: Pixels, factor: int) -> Pixels:
     return image.repeat(factor, 0).repeat(factor, 1) if factor > 1 else image
 
 
-def factor_for(height: int, width: int, wanted: int = SHARP) -> int:
-    """Return the whole number that brings the longer side closest to `wanted` without passing it, at least 1."""
-    return max(1, wanted // max(height, width, 1))
-
-
 def data_uri(image: Pixels, jpeg: int | None = None) -> str:
     """Encode as PNG, or as JPEG of quality `jpeg`."""
     picture: Image = pillow().fromarray(image)
@@ -75,35 +68,54 @@ def data_uri(image: Pixels, jpeg: int | None = None) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
 
 
-def grid(images: Sequence[Pixels], nrow: int, padding: int, labels: Sequence[Any] = ()) -> Pixels:
-    """Lay equally large images out on white, `nrow` to a row, each below its label where there are labels."""
+def mounted(image: Pixels, width: int, height: int, strip: int) -> Pixels:
+    """Put an image on the middle of a larger white sheet, above `strip` free rows.
+
+    >>> mounted(np.zeros((2, 2, 3), np.uint8), 4, 3, 1)[:, :, 0].tolist()
+    [[255, 0, 0, 255], [255, 0, 0, 255], [255, 255, 255, 255]]
+    """
+    rows, columns = max(height, image.shape[0] + strip), max(width, image.shape[1])
+    if (rows, columns) == image.shape[:2]:
+        return image
+    sheet = np.full((rows, columns, 3), 255, np.uint8)
+    top, left = (rows - strip - image.shape[0]) // 2, (columns - image.shape[1]) // 2
+    sheet[top : top + image.shape[0], left : left + image.shape[1]] = on_white(image)
+    return sheet
+
+
+def grid(images: Sequence[Pixels], nrow: int, padding: int, labels: Sequence[Any] = (), text: int = 11) -> Pixels:
+    """Lay equally large images out on white, `nrow` to a row, each below its label where there are labels.
+
+    `text` is the height of a label's letters in pixels.
+    """
     height, width = images[0].shape[:2]
-    strip = 16 if labels else 0
+    strip = round(text * 1.45) if labels else 0
     rows, columns = -(-len(images) // nrow), min(nrow, len(images))
     cell_height, cell_width = height + strip + padding, width + padding
-    canvas = np.full((rows * cell_height + padding, columns * cell_width + padding, 3), 255, np.uint8)
+    sheet = np.full((rows * cell_height + padding, columns * cell_width + padding, 3), 255, np.uint8)
     for index, image in enumerate(images):
         top = padding + (index // nrow) * cell_height + strip
         left = padding + (index % nrow) * cell_width
-        canvas[top : top + height, left : left + width] = _on_white(image)
+        sheet[top : top + height, left : left + width] = on_white(image)
         if index < len(labels):
-            canvas[top - strip : top, left : left + width] = _label(str(labels[index]), strip, width)
-    return canvas
+            sheet[top - strip : top, left : left + width] = _label(str(labels[index]), strip, width, text)
+    return sheet
 
 
-def _on_white(image: Pixels) -> Pixels:
+def on_white(image: Pixels) -> Pixels:
+    """Return the image without its alpha channel."""
     if image.shape[2] == 3:
         return image
     alpha = image[:, :, 3:].astype(np.float32) / 255
     return (image[:, :, :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
 
 
-def _label(text: str, height: int, width: int) -> Pixels:
+def _label(words: str, height: int, width: int, text: int) -> Pixels:
     image = pillow()
     from PIL import ImageDraw, ImageFont
 
     picture = image.new("RGB", (width, height), "white")
-    font = ImageFont.load_default(11)
+    font = ImageFont.load_default(text)
     draw = ImageDraw.Draw(picture)
-    draw.text((max(0, (width - draw.textlength(text, font)) / 2), 1), text, fill="#2b2f36", font=font)
+    draw.text((max(0, (width - draw.textlength(words, font)) / 2), 0), words, fill="#2b2f36", font=font)
     return np.asarray(picture, np.uint8)

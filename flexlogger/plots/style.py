@@ -88,7 +88,7 @@ def axis(window: Window, which: str, label: str = "") -> dict[str, Any]:
     scale = opts.get(f"{which}type", "linear")
     made: dict[str, Any] = {
         "type": scale,
-        "title": {"text": literal(opts.get(f"{which}label", label)), "standoff": 6},
+        "title": {"text": literal(opts.get(f"{which}label", label)), "standoff": 6, "font": {"size": 12}},
         "gridcolor": GRID,
         "zeroline": False,
         "showline": True,
@@ -97,8 +97,13 @@ def axis(window: Window, which: str, label: str = "") -> dict[str, Any]:
         "ticklen": 4,
         "tickcolor": EDGE,
         "automargin": True,
-        "exponentformat": "SI" if which == "x" and scale == "linear" else "power",
     }
+    if scale == "log":
+        made["exponentformat"] = "power"
+    elif which == "x":
+        made["exponentformat"] = "SI"  # 200k steps
+    else:
+        made["tickformat"] = "~g"  # 9000, 0.01, 1e-7
     low, high = opts.get(f"{which}tickmin"), opts.get(f"{which}tickmax")
     if low is not None and high is not None:
         made["range"] = [math.log10(low), math.log10(high)] if scale == "log" and min(low, high) > 0 else [low, high]
@@ -120,6 +125,7 @@ def layout(window: Window, xlabel: str = "", ylabel: str = "") -> dict[str, Any]
             "xanchor": "left",
             "yanchor": "bottom",
             "bgcolor": "rgba(255, 255, 255, 0)",
+            "font": {"size": 11},
         },
         "xaxis": axis(window, "x", xlabel),
         "yaxis": axis(window, "y", ylabel),

@@ -82,6 +82,8 @@ def _scalars(random: np.random.Generator) -> list[Item]:
             "test_loss": 0.12 + 2.1 * fall * random.lognormal(0, 0.05),
             "test_loss.std": 0.1,
             "rate": 9000 + random.normal(0, 900) - (4000 if 60 <= step < 66 else 0),
+            "train_auc": 0.9,
+            "test_auc": 0.8,
             "seen": 64.0 * step,
             "skipped": float(3 * step),
         }
