@@ -43,8 +43,11 @@ class Datum(msgspec.Struct, frozen=True):
     value: np.ndarray[Any, Any] | str
 
 
-class Record(msgspec.Struct, frozen=True):
-    """What one `log` call measured: `values` {output name: float}, `data` the rest. `time` is unix seconds, UTC."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What one `log` call measured: `values` {output name: float}, `data` the rest. `time` is unix seconds, UTC.
+
+    Records hold no cycles, so the garbage collector is spared them (gc=False): tens of thousands may be queued.
+    """
 
     step: Step
     time: float
