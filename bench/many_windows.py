@@ -75,9 +75,10 @@ def _watch(session: Session, label: str, filled: int, seconds: float) -> dict[st
             if not browser.available():
                 return _measure(worker, server.pid, seconds, partial(_nobody, seconds)) | {"browser": 0.0}
             with browser.looking_at(f"{server.url}/env/bench", WINDOWS) as page:
-                before = browser.cpu_seconds()
+                before, started = browser.cpu_seconds(), time.monotonic()
                 found = _measure(worker, server.pid, seconds, partial(browser.click_for, page, seconds))
-                return found | {"browser": (browser.cpu_seconds() - before) / seconds * 100}
+                spent = browser.cpu_seconds() - before
+                return found | {"browser": spent / (time.monotonic() - started) * 100}
 
 
 def _nobody(seconds: float) -> list[float]:

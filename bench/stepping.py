@@ -22,7 +22,7 @@ def made_up_values(seed: int = 0) -> list[Values]:
     return [
         {
             "train_loss": rng.lognormvariate(-1, 0.5),
-            "train_acc": rng.random(),
+            "train_acc": rng.randint(32, 64) / 64,
             "lr": 1e-3 * rng.random(),
             "grad_norm": rng.lognormvariate(0, 1),
             "samples_per_s": rng.gauss(5000, 100),
