@@ -1,4 +1,4 @@
-"""One window of every plot type, filled with data a user might log: for the browser tests and the gallery in the docs."""
+"""One window of every plot type, filled with data a user might log, for tests in a browser."""
 
 from __future__ import annotations
 
