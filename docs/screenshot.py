@@ -47,11 +47,11 @@ def main(seconds: float = 60.0) -> None:
         photograph(str(stat.url), PICTURE)
 
 
-def photograph(url: str, picture: Path) -> None:
+def photograph(url: str, picture: Path, height: int = 1150) -> None:
     """Save a picture of a dashboard once all its plots are drawn."""
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 1150})
+        page = browser.new_page(viewport={"width": 1440, "height": height})
         page.goto(url)
         page.wait_for_selector(".js-plotly-plot .main-svg")
         page.wait_for_function("document.querySelectorAll('.react-grid-item').length >= 8")

@@ -68,8 +68,9 @@ def _bar(name: str, x: Any, values: Any, color: Any, few: bool) -> dict[str, Any
         "hovertemplate": "%{x}: %{y:.6g}",
     }
     if few:
-        texts = [compact(h) if np.isfinite(h) else str(h) for h in heights.tolist()]
-        bar |= {"text": texts, "textposition": "outside", "cliponaxis": False, "textfont": {"size": 11}}
+        texts = [compact(h, 3) if np.isfinite(h) else str(h) for h in heights.tolist()]
+        bar |= {"text": texts, "textposition": "outside", "cliponaxis": False, "textfont": {"size": 10}}
+        bar |= {"constraintext": "none"}  # not smaller where bars are narrow
     return bar
 
 

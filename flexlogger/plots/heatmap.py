@@ -31,8 +31,13 @@ class HeatmapPlot:
         confusion = "confusion" in feed.meter.type.lower()
         look = layout(window, "prediction" if confusion else "", "truth" if confusion else "")
         rows, columns = _labels(window, feed)
-        look["xaxis"] |= {"showgrid": False, "ticks": "", "showline": False} | ticks(columns, matrix.shape[1])
-        look["yaxis"] |= {"showgrid": False, "ticks": "", "showline": False} | ticks(rows, matrix.shape[0])
+        bare = {
+            "showgrid": False,
+            "showline": False,
+            "tickcolor": "rgba(0, 0, 0, 0)",
+        }  # ticks keep labels off the cells
+        look["xaxis"] |= bare | ticks(columns, matrix.shape[1])
+        look["yaxis"] |= bare | ticks(rows, matrix.shape[0])
         look["yaxis"]["autorange"] = "reversed"
         look["margin"]["r"] = 8
         return figure(window, [_cells(window, matrix, look)], look)

@@ -45,7 +45,7 @@ def bins(latest: Latest, count: int) -> tuple[Floats, Floats]:
 
 
 def _bars(name: str, edges: Floats, counts: Floats, color: str, several: bool) -> dict[str, Any]:
-    line = {"color": "#ffffff", "width": 0.5 if len(counts) <= _SEPARATE else 0}
+    line = {"color": "#ffffff", "width": 0.5 if len(counts) <= _SEPARATE and not several else 0}
     return {
         "type": "bar",
         "name": name,

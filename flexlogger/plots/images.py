@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from flexlogger.plots.frame import frame_for
 from flexlogger.plots.image import ImagePlot, pane
-from flexlogger.plots.pixels import LARGEST, bytes_of, enlarge, grid
+from flexlogger.plots.pixels import LARGEST, STRIP, bytes_of, enlarge, grid
 from flexlogger.plots.style import size
 from flexlogger.plots.window import Window
 from flexlogger.records import Panel
 
-_WIDE = 600  # pixels that a grid of small images is enlarged to where no width is asked for
-_TEXT = 12  # height of a label in pixels of the pane
+_WIDE = 600  # pixels that a grid of small images is enlarged to where no size is asked for
 
 
 class ImagesPlot:
@@ -28,11 +28,22 @@ class ImagesPlot:
         opts = window.plot.opts
         nrow, padding, labels = min(opts.get("nrow", 8), len(images)), opts.get("padding", 2), opts.get("labels", ())
         height, width = images[0].shape[:2]
-        wide = size(window).get("width", _WIDE)
-        factor = max(1, (wide // nrow - padding) // width)
-        shrink = max(1.0, nrow * (width * factor + padding) / wide)  # labels are as legible as the pane allows
-        text = round(_TEXT * shrink)
-        fits = max(1, LARGEST // (height * factor + padding + (round(text * 1.45) if labels else 0))) * nrow
+        scale = _scale(window, -(-len(images) // nrow), nrow, height, width)
+        text = max(1.0, 1 / scale)
+        row = round(height * max(1.0, scale)) + padding + (round(STRIP * text) if labels else 0)
+        fits = max(1, LARGEST // row) * nrow
         note = f"first {fits} of {len(images)}" if fits < len(images) else ""
-        drawn = grid([enlarge(image, factor) for image in images[:fits]], nrow, padding, labels, text)
-        return pane(window, drawn, latest, note, enlarges=False)
+        drawn = grid([enlarge(image, scale) for image in images[:fits]], nrow, padding, labels, text)
+        return pane(window, drawn, latest, note)
+
+
+def _scale(window: Window, rows: int, nrow: int, height: int, width: int) -> float:
+    """Return by how much images have to be enlarged for the grid to fill its pane, padding and labels included."""
+    opts, asked = window.plot.opts, size(window)
+    padding, strip = int(opts.get("padding", 2)), STRIP if opts.get("labels") else 0
+    across: float = max(1.0, (asked.get("width", _WIDE) - padding) / nrow - padding) / width
+    if "height" not in asked:
+        return across
+    shown = frame_for(window, rows * height, nrow * width, bool(opts.get("caption"))).shown[0]
+    down = max(1.0, (shown - padding) / rows - padding - strip) / height
+    return min(down, across) if "width" in asked else down

@@ -66,7 +66,7 @@ def _traces(window: Window, line: Line, name: str) -> list[dict[str, Any]]:
         main["mode"] = "lines+markers"
     if opts.get("fillarea"):
         main |= {"fill": "tozeroy", "fillcolor": rgba(line.color, 0.12)}
-    traces = _band(line, name) if line.band is not None else []
+    traces = _band(line, name, opts.get("ytype") == "log") if line.band is not None else []
     if smoothing:
         raw = _scatter(line, f"{name} (raw)", shown.x, shown.y)
         raw["line"] = {"color": rgba(line.color, 0.25), "width": 1}
@@ -97,18 +97,22 @@ def _lone(y: Floats) -> bool:
     return len(y) <= _FEW and bool((finite[1:-1] & ~finite[:-2] & ~finite[2:]).any())
 
 
-def _band(line: Line, name: str) -> list[dict[str, Any]]:
+def _band(line: Line, name: str, log: bool) -> list[dict[str, Any]]:
+    """One closed outline from `line` minus its band to `line` plus it; on a log axis it ends above zero."""
     band, finite = line.band, np.isfinite(line.shown.y)
     has = np.isfinite(band.y) if band is not None else finite
     if band is None or not has.any() or not finite.any():
         return []
     x, y = line.shown.x[finite], line.shown.y[finite]
     around = np.interp(x, band.x[has], band.y[has])
-    edge = {"type": "scatter", "legendgroup": name, "showlegend": False, "hoverinfo": "skip", "x": numbers(x)}
-    none = {"width": 0, "color": line.color}  # a line without width: plotly fills only up to what it draws
-    low = {"name": f"{name} (low)", "mode": "lines", "y": numbers(y - around), "line": none, "marker": {"line": none}}
-    high = {"name": f"{name} (high)", "mode": "none", "y": numbers(y + around)}
-    return [edge | low, edge | high | {"fill": "tonexty", "fillcolor": rgba(line.color, 0.16)}]
+    low, high = y - around, y + around
+    if log:
+        positive = np.concatenate((low[low > 0], y[y > 0]))
+        low = np.maximum(low, positive.min()) if len(positive) else low
+    outline = {"x": numbers(np.concatenate((x, x[::-1]))), "y": numbers(np.concatenate((low, high[::-1])))}
+    look = {"mode": "none", "fill": "toself", "fillcolor": rgba(line.color, 0.18)}
+    told = {"name": f"{name} (band)", "legendgroup": name, "showlegend": False, "hoverinfo": "skip"}
+    return [{"type": "scatter"} | look | told | outline]
 
 
 def _marks(window: Window, line: Line, name: str) -> dict[str, Any]:

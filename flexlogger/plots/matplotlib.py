@@ -6,6 +6,6 @@ from flexlogger.plots.image import ImagePlot
 
 
 class MatplotlibPlot(ImagePlot):
-    """The latest figure, pixel for pixel."""
+    """The latest figure, pixel for pixel, or smaller where its pane is."""
 
-    enlarges = False
+    drawn_as_pixels = False

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
+SHARP = 320
+"""Images whose longer side is below this are enlarged to about it, each pixel to a square of whole pixels."""
 LARGEST = 4096
 """A grid has no side longer than this; images that do not fit are left out and counted in the caption."""
 
@@ -47,13 +49,22 @@ def bytes_of(image: Any) -> Pixels:
     return np.ascontiguousarray(array[:, :, :4])
 
 
-def enlarge(image: Pixels, factor: int) -> Pixels:
-    """Make every pixel a square of `factor` x `factor` pixels.
+def enlarge(image: Pixels, scale: float) -> Pixels:
+    """Make every pixel a rectangle as even as whole pixels allow; a scale below 1 leaves the image as it is.
 
-    >>> enlarge(np.zeros((2, 3, 3), np.uint8), 4).shape
-    (8, 12, 3)
+    >>> enlarge(np.zeros((2, 3, 3), np.uint8), 4).shape, enlarge(np.zeros((2, 3, 3), np.uint8), 1.5).shape
+    ((8, 12, 3), (3, 4, 3))
     """
-    return image.repeat(factor, 0).repeat(factor, 1) if factor > 1 else image
+    if scale <= 1:
+        return image
+    rows, columns = (np.arange(int(side * scale)) * side // int(side * scale) for side in image.shape[:2])
+    larger: Pixels = image[rows][:, columns]
+    return larger
+
+
+def factor_for(height: int, width: int, wanted: int = SHARP) -> int:
+    """Return the whole number that brings the longer side closest to `wanted` without passing it, at least 1."""
+    return max(1, wanted // max(height, width, 1))
 
 
 def data_uri(image: Pixels, jpeg: int | None = None) -> str:
@@ -68,38 +79,47 @@ def data_uri(image: Pixels, jpeg: int | None = None) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
 
 
-def mounted(image: Pixels, width: int, height: int, strip: int) -> Pixels:
-    """Put an image on the middle of a larger white sheet, above `strip` free rows.
-
-    >>> mounted(np.zeros((2, 2, 3), np.uint8), 4, 3, 1)[:, :, 0].tolist()
-    [[255, 0, 0, 255], [255, 0, 0, 255], [255, 255, 255, 255]]
-    """
-    rows, columns = max(height, image.shape[0] + strip), max(width, image.shape[1])
-    if (rows, columns) == image.shape[:2]:
+def shrink(image: Pixels, scale: float) -> Pixels:
+    """Make an image smaller, smoothly; a scale of 1 or more leaves it as it is."""
+    if scale >= 1:
         return image
-    sheet = np.full((rows, columns, 3), 255, np.uint8)
-    top, left = (rows - strip - image.shape[0]) // 2, (columns - image.shape[1]) // 2
-    sheet[top : top + image.shape[0], left : left + image.shape[1]] = on_white(image)
-    return sheet
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    smaller: Pixels = np.asarray(pillow().fromarray(image).resize((width, height), pillow().Resampling.LANCZOS))
+    return smaller
 
 
-def grid(images: Sequence[Pixels], nrow: int, padding: int, labels: Sequence[Any] = (), text: int = 11) -> Pixels:
+def on_canvas(image: Pixels, shape: tuple[int, int], top: int, left: int) -> Pixels:
+    """Lay an image on a white canvas of `shape` (height, width); where it is transparent, the white shows.
+
+    >>> on_canvas(np.zeros((1, 1, 3), np.uint8), (2, 2), 0, 1)[:, :, 0].tolist()
+    [[255, 0], [255, 255]]
+    """
+    canvas = np.full((*shape, 3), 255, np.uint8)
+    canvas[top : top + image.shape[0], left : left + image.shape[1]] = on_white(image)
+    return canvas
+
+
+STRIP = 16
+"""Height of the line that an image's label stands on, in pixels of the page."""
+
+
+def grid(images: Sequence[Pixels], nrow: int, padding: int, labels: Sequence[Any] = (), text: float = 1.0) -> Pixels:
     """Lay equally large images out on white, `nrow` to a row, each below its label where there are labels.
 
-    `text` is the height of a label's letters in pixels.
+    `text` is how much larger labels are drawn, for a grid that the page will show that much smaller.
     """
     height, width = images[0].shape[:2]
-    strip = round(text * 1.45) if labels else 0
+    strip = round(STRIP * text) if labels else 0
     rows, columns = -(-len(images) // nrow), min(nrow, len(images))
     cell_height, cell_width = height + strip + padding, width + padding
-    sheet = np.full((rows * cell_height + padding, columns * cell_width + padding, 3), 255, np.uint8)
+    canvas = np.full((rows * cell_height + padding, columns * cell_width + padding, 3), 255, np.uint8)
     for index, image in enumerate(images):
         top = padding + (index // nrow) * cell_height + strip
         left = padding + (index % nrow) * cell_width
-        sheet[top : top + height, left : left + width] = on_white(image)
+        canvas[top : top + height, left : left + width] = on_white(image)
         if index < len(labels):
-            sheet[top - strip : top, left : left + width] = _label(str(labels[index]), strip, width, text)
-    return sheet
+            canvas[top - strip : top, left : left + width] = _label(str(labels[index]), strip, width)
+    return canvas
 
 
 def on_white(image: Pixels) -> Pixels:
@@ -110,12 +130,12 @@ def on_white(image: Pixels) -> Pixels:
     return (image[:, :, :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
 
 
-def _label(words: str, height: int, width: int, text: int) -> Pixels:
+def _label(text: str, height: int, width: int) -> Pixels:
     image = pillow()
     from PIL import ImageDraw, ImageFont
 
     picture = image.new("RGB", (width, height), "white")
-    font = ImageFont.load_default(text)
+    font = ImageFont.load_default(height * 11 / 16)
     draw = ImageDraw.Draw(picture)
-    draw.text((max(0, (width - draw.textlength(words, font)) / 2), 0), words, fill="#2b2f36", font=font)
+    draw.text((max(0, (width - draw.textlength(text, font)) / 2), 1), text, fill="#2b2f36", font=font)
     return np.asarray(picture, np.uint8)

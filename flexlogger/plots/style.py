@@ -30,6 +30,10 @@ INK, MUTED, GRID, EDGE = "#2b2f36", "#7a828e", "#e9ecf1", "#c4cad3"
 FONT = "'Open Sans', 'Helvetica Neue', Arial, sans-serif"
 WARN = "#c2185b"
 """The colour of what is not a number; no line has it."""
+BESIDE = 6
+"""Entries up to which a legend stands above its figure; a longer one stands on the right."""
+THOUSANDS = 10_000
+"""Heights from which a linear axis says 12k; SI prefixes of small numbers (100μ) say less than 10⁻⁴."""
 
 
 def rgba(color: str, alpha: float) -> str:
@@ -73,13 +77,14 @@ def literal(text: object) -> str:
     return html.escape(str(text), quote=False)
 
 
-def compact(value: float) -> str:
-    """Write a number as people read it: four digits that count, no trailing zeros.
+def compact(value: float, digits: int = 4) -> str:
+    """Write a number as people read it: few digits that count, no trailing zeros.
 
-    >>> compact(1234.0), compact(0.123456), compact(1e-7)
-    ('1234', '0.1235', '1e-07')
+    >>> compact(1234.0), compact(0.123456), compact(1e-7), compact(54321.7, 3)
+    ('1234', '0.1235', '1e-07', '54322')
     """
-    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+    whole = float(value).is_integer() and abs(value) < 1e15
+    return f"{value:.0f}" if whole or 10**digits <= abs(value) < 1e6 else f"{value:.{digits}g}"
 
 
 def axis(window: Window, which: str, label: str = "") -> dict[str, Any]:
@@ -98,12 +103,7 @@ def axis(window: Window, which: str, label: str = "") -> dict[str, Any]:
         "tickcolor": EDGE,
         "automargin": True,
     }
-    if scale == "log":
-        made["exponentformat"] = "power"
-    elif which == "x":
-        made["exponentformat"] = "SI"  # 200k steps
-    else:
-        made["tickformat"] = "~g"  # 9000, 0.01, 1e-7
+    made["exponentformat"] = "SI" if which == "x" and scale == "linear" else "power"  # 200k steps, 10⁻⁵
     low, high = opts.get(f"{which}tickmin"), opts.get(f"{which}tickmax")
     if low is not None and high is not None:
         made["range"] = [math.log10(low), math.log10(high)] if scale == "log" and min(low, high) > 0 else [low, high]
@@ -157,10 +157,25 @@ def figure(window: Window, data: Sequence[dict[str, Any]], look: dict[str, Any])
     opts = window.plot.opts
     shown = sum(bool(trace.get("name")) and trace.get("showlegend", True) for trace in data)
     look["showlegend"] = bool(opts.get("showlegend", shown > 1))
+    if shown > BESIDE:
+        look["legend"] = {
+            "x": 1.02,
+            "y": 1,
+            "xanchor": "left",
+            "yanchor": "top",
+            "tracegroupgap": 0,
+            "font": {"size": 11},
+        }
+    if look.get("yaxis", {}).get("type") == "linear" and _highest(data) >= THOUSANDS:
+        look["yaxis"]["exponentformat"] = "SI"
     merge(look, (opts.get("layoutopts") or {}).get("plotly") or {})
     merge(look, opts.get("layout") or {})
     nothing = [{"type": "scatter", "x": [], "y": []}]  # the server wants a first trace
     return Panel(window.title, list(data) or nothing, look, {"title": window.title, **size(window)})
+
+
+def _highest(data: Sequence[dict[str, Any]]) -> float:
+    return max((abs(y) for trace in data for y in trace.get("y", ()) if isinstance(y, int | float)), default=0)
 
 
 def empty(look: dict[str, Any], text: str = "no values yet") -> dict[str, Any]:

@@ -80,8 +80,8 @@ def shape_problem(kind: Kind, value: object) -> str | None:
     >>> shape_problem("matrix", np.zeros(3))
     'expected a matrix (2-d array), got shape (3,)'
     """
-    if kind == "any":
-        return f"no plot draws an array of shape {getattr(value, 'shape', '()')}"
+    if kind in ("any", "scalar"):
+        return f"no plot draws data of kind {kind}, here of shape {getattr(value, 'shape', '()')}"
     if kind not in _RANKS:
         return None if isinstance(value, str) else f"expected {kind} (a string), got {type(value).__name__}"
     ranks = _RANKS[kind]

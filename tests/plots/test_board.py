@@ -178,9 +178,9 @@ class TestValues:
         plain = board(define([PlotDef("p")], [MeterDef("loss", "", "p", outputs)]), *record)
         assert [trace["name"] for trace in plain.panel("p").data] == ["loss"]
         banded = board(define([PlotDef("p")], [MeterDef("loss", "", "p", outputs, (), {"band": "std"})]), *record)
-        low, high, line = banded.panel("p").data
-        assert (low["y"], high["y"], line["y"]) == ([-0.5, 0.5, 1.5], [0.5, 1.5, 2.5], [0, 1, 2])
-        assert high["fill"] == "tonexty"
+        band, line = banded.panel("p").data
+        assert (band["x"], band["y"]) == ([0, 1, 2, 2, 1, 0], [-0.5, 0.5, 1.5, 2.5, 1.5, 0.5])
+        assert (band["fill"], line["y"]) == ("toself", [0, 1, 2])
 
     def test_what_is_not_finite_is_marked_where_it_happened(self):
         values = [1.0, float("nan"), 3.0, float("inf"), float("-inf")]
