@@ -52,7 +52,11 @@ class Worker:
             env={**os.environ, **THREADS, **QUIET, **(environment or {})},
             text=True,
         )
-        self.pid: int = self.ask("setup", contender=contender, options=dict(options or {}))["pid"]
+        try:
+            self.pid: int = self.ask("setup", contender=contender, options=dict(options or {}))["pid"]
+        except WorkerError:
+            self.kill()
+            raise
 
     def ask(self, verb: str, **request: Any) -> dict[str, Any]:
         """Send one request and wait for its answer. Raises WorkerError."""
@@ -88,9 +92,9 @@ class Worker:
         """End the process now."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        for file in (self._process.stdin, self._process.stdout, self._said):
+            if file is not None:
+                file.close()
 
     def __enter__(self) -> Self:
         return self

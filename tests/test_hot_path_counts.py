@@ -1,0 +1,138 @@
+"""The training thread's promise, by counting instead of timing: `add` and `log` allocate little, and call nobody."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flexlogger import FlexLogger
+from flexlogger.pipe.feed import Feed
+from flexlogger.pipe.thread import ThreadPipe
+from flexlogger.records import Record
+from flexlogger.sinks.memory import MemorySink
+
+NAMES = ("train_loss", "train_acc", "lr", "grad_norm", "samples_per_s")
+STEPS = 10_000
+
+
+@pytest.fixture
+def stat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlexLogger]:
+    """A logger of five averages whose worker sleeps until it is asked to flush."""
+    monkeypatch.setattr("flexlogger.pipe.thread.POLL_S", 3600.0)
+    meters = {name: {"type": "AverageValueMeter", "target": "scalars"} for name in NAMES}
+    with FlexLogger({"scalars": {"type": "line"}}, meters, sinks=[MemorySink()]) as logger:
+        logger.flush()
+        yield logger
+        train(logger, 10**6, 1)  # the worker goes round again at once only where it has found something
+
+
+def train(stat: FlexLogger, first: int, steps: int) -> None:
+    values = dict.fromkeys(NAMES, 0.5)
+    for step in range(first, first + steps):
+        stat.add(values)
+        stat.log(step)
+
+
+def test_a_step_leaves_only_its_record_behind(stat: FlexLogger) -> None:
+    """A record, its dict and the dict's table, its time and its step: five blocks are queued, and nothing beside them."""
+    train(stat, 0, 100)
+    stat.flush()
+    before = sys.getallocatedblocks()
+    train(stat, 1000, STEPS)
+    grown = sys.getallocatedblocks() - before
+    assert grown <= 5.2 * STEPS
+
+
+def test_nothing_stays_once_it_is_written(stat: FlexLogger) -> None:
+    train(stat, 0, 100)
+    stat.flush()
+    sink = stat_sink(stat)
+    sink.items.clear()
+    before = sys.getallocatedblocks()
+    train(stat, 1000, STEPS)
+    stat.flush()
+    sink.items.clear()
+    assert sys.getallocatedblocks() - before < STEPS // 10
+
+
+def stat_sink(stat: FlexLogger) -> MemorySink:
+    (view,) = stat._pipe._feed.views
+    sink = view._sink  # type: ignore[attr-defined]
+    assert isinstance(sink, MemorySink)
+    return sink
+
+
+class Watched:
+    """Notes what a thread calls in C: the profiler is told of every such call, whoever makes it."""
+
+    def __init__(self) -> None:
+        self.calls: set[str] = set()
+
+    def __call__(self, frame: Any, event: str, called: Any) -> None:
+        if event == "c_call":
+            owner = getattr(called, "__self__", None)
+            kind = owner.__name__ if isinstance(owner, type(os)) else type(owner).__name__
+            self.calls.add(f"{kind}.{called.__name__}")
+
+
+def test_add_and_log_call_only_these(stat: FlexLogger) -> None:
+    """No lock, no event, no write, no socket, no encoder: the whole list of what they call outside of Python."""
+    watched = Watched()
+    train(stat, 0, 100)
+    sys.setprofile(watched)
+    try:
+        train(stat, 100, 1000)
+    finally:
+        sys.setprofile(None)
+    # getitem, pop … on lists and dicts of ours; one clock; one append.
+    assert watched.calls <= {
+        "list.append",
+        "list.pop",
+        "dict.items",
+        "dict.update",
+        "dict.fromkeys",
+        "time.time",
+        "deque.append",
+        "builtins.len",
+        "type.fromkeys",
+    } | {"sys.setprofile"}, watched.calls
+
+
+def test_submit_makes_no_system_call_and_takes_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = ThreadPipe(Feed(None, ()))
+    calls: list[str] = []
+
+    def forbid(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if threading.current_thread() is threading.main_thread():
+                calls.append(name)
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, called)
+
+    for owner, names in (
+        (os, ("write", "read", "open", "fsync", "getpid")),
+        (time, ("sleep", "monotonic", "time")),
+        (socket.socket, ("send", "sendall", "connect", "recv")),
+        (threading.Event, ("set", "wait", "clear")),
+        (threading.Condition, ("acquire", "wait", "notify")),
+    ):
+        for name in names:
+            if hasattr(owner, name):
+                forbid(owner, name)
+    record = Record(0, 0.0, {"loss": 0.5})
+    assert all(pipe.submit(record) for _ in range(STEPS))
+    taken = list(calls)
+    monkeypatch.undo()
+    assert pipe.close(5.0)
+    assert taken == []
