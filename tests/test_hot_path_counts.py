@@ -42,7 +42,7 @@ def train(stat: FlexLogger, first: int, steps: int) -> None:
 
 
 def test_a_step_leaves_only_its_record_behind(stat: FlexLogger) -> None:
-    """A record, its dict and the dict's table, its time and its step: five blocks are queued, and nothing beside them."""
+    """A record, its dict and the dict's table, its time and its step: five blocks are queued, nothing beside them."""
     train(stat, 0, 100)
     stat.flush()
     before = sys.getallocatedblocks()
