@@ -55,7 +55,7 @@ def _reserve(meters: list[MeterDef], seen: Mapping[str, Mapping[str, Kind]], col
             if output.kind == "vector":
                 for label in meter.labels:
                     colors.slot(meter.name, f"{output.name}.{label}")
-            elif output.drawn and (output.kind == "scalar" or output.name in seen.get(meter.name, ())):
+            elif output.drawn and (output.kind == "scalar" or seen.get(meter.name, {}).get(output.name) == "scalar"):
                 colors.slot(meter.name, output.name)
 
 

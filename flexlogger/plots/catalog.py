@@ -91,7 +91,8 @@ PLOTS: dict[str, PlotInfo] = {
         ),
         _info(
             "scatter",
-            "Points (N, 2), or (N, 3) with the class index last: one colour per class; the latest value.",
+            "Points (N, 2), or (N, 3) with the class index last: one colour per class, or a colour scale past 32 classes; "
+            "the latest value.",
             ("points",),
             (*AXES, _LEGEND, Option("markersize", ("number",), "diameter of a point in pixels", 7, minimum=1)),
             "plots: {embedding: {type: scatter, opts: {legend: [cat, dog]}}}",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flexlogger.plots.frame import Frame, frame_for
-from flexlogger.plots.pixels import Pixels, bytes_of, data_uri, enlarge, factor_for, on_canvas, shrink
+from flexlogger.plots.pixels import LARGEST, Pixels, bytes_of, data_uri, enlarge, factor_for, on_canvas, shrink
 from flexlogger.plots.window import Latest, Window
 from flexlogger.records import Panel
 
@@ -54,7 +54,9 @@ def pane(window: Window, image: Pixels, latest: Latest | None, note: str = "") -
 
 def _framed(image: Pixels, frame: Frame) -> Pixels:
     height, width = image.shape[:2]
-    scale = frame.scale(height, width)
+    image = shrink(image, LARGEST * frame.scale(height, width) / max(frame.whole))
+    height, width = image.shape[:2]
+    scale = max(frame.scale(height, width), max(frame.whole) / LARGEST)  # a line of pixels has no lower scale to go to
     whole = (max(height, round(frame.whole[0] / scale)), max(width, round(frame.whole[1] / scale)))
     top = max(0, round(frame.shown[0] / scale) - height) // 2
     return on_canvas(image, whole, top, (whole[1] - width) // 2)

@@ -42,6 +42,7 @@ def _scale(window: Window, rows: int, nrow: int, height: int, width: int) -> flo
     opts, asked = window.plot.opts, size(window)
     padding, strip = int(opts.get("padding", 2)), STRIP if opts.get("labels") else 0
     across: float = max(1.0, (asked.get("width", _WIDE) - padding) / nrow - padding) / width
+    across = min(across, LARGEST / height)
     if "height" not in asked:
         return across
     shown = frame_for(window, rows * height, nrow * width, bool(opts.get("caption"))).shown[0]

@@ -20,7 +20,7 @@ Pixels = NDArray[np.uint8]
 SHARP = 320
 """Images whose longer side is below this are enlarged to about it, each pixel to a square of whole pixels."""
 LARGEST = 4096
-"""A grid has no side longer than this; images that do not fit are left out and counted in the caption."""
+"""A picture has no side longer than this: a grid leaves images out and says so, a single image is made smaller."""
 
 
 def pillow() -> Any:

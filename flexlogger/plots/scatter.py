@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from flexlogger.plots.style import PALETTE, empty, figure, layout, literal, numbers, rgba
+from flexlogger.plots.style import PALETTE, compact, empty, figure, layout, literal, numbers, rgba
 from flexlogger.plots.window import Array, Feed, Window
 from flexlogger.records import Panel
 
+_CLASSES = 32  # classes up to which each has a colour of its own
+
 
 class ScatterPlot:
-    """The latest points of each meter. With a third column, the class index, there is one colour per class."""
+    """The latest points of each meter. With a third column, the class index, there is one colour per class; of
+    more than 32 classes, a colour scale."""
 
     def draw(self, window: Window) -> Panel:
         """Draw the points of all meters; a point that is not finite is left out."""
@@ -21,22 +24,28 @@ class ScatterPlot:
         for name, feed, latest in clouds:
             assert isinstance(latest.value, np.ndarray)
             points = latest.value[np.isfinite(latest.value).all(axis=1)].astype(np.float64)
-            if points.shape[1] == 2:
-                data.append(_cloud(window, name, points, feed.color))
+            classes = np.unique(points[:, 2]) if points.shape[1] == 3 else np.zeros(0)
+            prefix = f"{name}." if len(clouds) > 1 else ""
+            if 0 < len(classes) <= _CLASSES:
+                data += [_class(window, feed, prefix, points, value) for value in classes.tolist()]
             else:
-                prefix = f"{name}." if len(clouds) > 1 else ""
-                data += [_cloud(window, prefix + n, p, c) for n, p, c in _classes(window, feed, points)]
+                data.append(_cloud(window, name, points, feed.color))
+            if len(classes) > _CLASSES:
+                data[-1]["marker"] |= _colour_scale(points[:, 2])
         look = layout(window) | {"hovermode": "closest"}
         return figure(window, data, look if data else empty(look))
 
 
-def _classes(window: Window, feed: Feed, points: Array) -> list[tuple[str, Array, str]]:
+def _class(window: Window, feed: Feed, prefix: str, points: Array, value: float) -> dict[str, Any]:
     names = window.plot.opts.get("legend") or feed.meter.labels
-    found = []
-    for value in np.unique(points[:, 2]).astype(int).tolist():
-        name = str(names[value]) if 0 <= value < len(names) else str(value)
-        found.append((name, points[points[:, 2].astype(int) == value], PALETTE[value % len(PALETTE)]))
-    return found
+    known = value.is_integer() and 0 <= value < len(names)
+    name = str(names[int(value)]) if known else compact(value)
+    return _cloud(window, prefix + name, points[points[:, 2] == value], PALETTE[int(value) % len(PALETTE)])
+
+
+def _colour_scale(values: Array) -> dict[str, Any]:
+    bar = {"thickness": 10, "outlinewidth": 0, "ticks": "", "tickfont": {"size": 10}}
+    return {"color": numbers(values), "colorscale": "Viridis", "showscale": True, "colorbar": bar}
 
 
 def _cloud(window: Window, name: str, points: Array, color: str) -> dict[str, Any]:
