@@ -91,7 +91,7 @@ PLOTS: dict[str, PlotInfo] = {
         ),
         _info(
             "scatter",
-            "Points (N, 2), or (N, 3) with the class index last: one colour per class, or a colour scale past 32 classes; "
+            "Points (N, 2), or (N, 3) with the class index last: one colour per class, past 32 classes a colour scale; "
             "the latest value.",
             ("points",),
             (*AXES, _LEGEND, Option("markersize", ("number",), "diameter of a point in pixels", 7, minimum=1)),
