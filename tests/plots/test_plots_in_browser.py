@@ -132,7 +132,8 @@ class TestEveryType:
 
     def test_bar(self, shown: Page) -> None:
         recall = pane(shown, "recall")
-        assert recall.locator(".bars .point path").count() == 8
+        assert texts(recall.locator(".legendtext")) == ["train_recall", "test_recall"]
+        assert recall.locator(".barlayer .trace").nth(1).locator(".point path").count() == 4
         assert texts(recall.locator(".xtick text")) == list(gallery.ANIMALS)
         counts = boxes(pane(shown, "counts").locator(".bars .point path"))
         assert counts[0]["height"] == pytest.approx(counts[1]["height"] * 7616 / 357, rel=0.1)
