@@ -27,6 +27,11 @@ def test_the_guide_names_every_type() -> None:
 
 
 @pytest.mark.parametrize("name", plot_types())
+def test_the_guide_shows_every_type(name: str) -> None:
+    assert re.search(rf"type: {name}\b", "".join(BLOCKS))
+
+
+@pytest.mark.parametrize("name", plot_types())
 def test_the_example_of_every_type_passes_the_check(name: str, tmp_path: Path) -> None:
     path = tmp_path / "dashboard.yaml"
     path.write_text(PLOTS[name].example + "\n", encoding="utf-8")
