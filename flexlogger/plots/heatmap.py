@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from flexlogger.plots.bar import ANNOTATED, ticks
-from flexlogger.plots.style import compact, empty, figure, layout, numbers
+from flexlogger.plots.style import compact, empty, figure, layout, numbers, size
 from flexlogger.plots.window import Array, Feed, Window
 from flexlogger.records import Panel
 
+_WIDE = 371  # pixels of a pane that no size is asked for
+_BESIDE = 120  # pixels that labels and colour bar take of its width
 # One-hued and light at zero, and two-hued and light at zero, after ColorBrewer's Blues and RdBu.
 BLUES = ("#f7fbff", "#deebf7", "#c6dbef", "#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08519c", "#08306b")
 AROUND_ZERO = ("#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582", "#d6604d", "#b2182b")
@@ -70,8 +72,16 @@ def _cells(window: Window, matrix: Array, look: dict[str, Any]) -> dict[str, Any
         f"{look['xaxis']['title']['text'] or 'column'} %{{x}}<br>%{{z:.6g}}<extra></extra>",
     }
     if opts.get("annotate", max(matrix.shape) <= ANNOTATED):
-        cells |= {"text": cell_texts(matrix), "texttemplate": "%{text}", "textfont": {"size": 11}}
+        texts = cell_texts(matrix)
+        cells |= {"text": texts, "texttemplate": "%{text}", "textfont": {"size": _text_size(window, texts)}}
     return cells
+
+
+def _text_size(window: Window, texts: list[list[str]]) -> int:
+    """Return the size of type, 7 to 11, at which the numbers of neighbouring cells do not run into each other."""
+    longest = max((len(text) for row in texts for text in row), default=1)
+    cell = (size(window).get("width", _WIDE) - _BESIDE) / max(1, len(texts[0]) if texts else 1)
+    return int(min(11, max(7, cell / (0.62 * max(1, longest)))))
 
 
 def scale(matrix: Array) -> tuple[float, float]:

@@ -241,6 +241,12 @@ class TestArrays:
         assert panel.layout["xaxis"]["tickvals"] == [0, 1], "equal labels stay two entries"
         assert panel.data[0]["text"] == [["0.90", "0.10"], ["", "1.00"]]
 
+    def test_numbers_in_cells_are_smaller_where_cells_are(self):
+        sizes = [
+            panel_of("heatmap", {"width": w}, value=np.full((9, 10), 0.25)).data[0]["textfont"] for w in (600, 337)
+        ]
+        assert [size["size"] for size in sizes] == [11, 8]
+
     def test_a_matrix_of_both_signs_is_white_at_zero(self):
         cells = panel_of("heatmap", value=np.array([[-1.0, 3.0]])).data[0]
         assert (cells["zmin"], cells["zmax"]) == (-3, 3)
