@@ -17,6 +17,8 @@ _BLANK = np.full((320, 320, 3), 255, np.uint8)
 class ImagePlot:
     """The latest image of the first meter that has one."""
 
+    blank = _BLANK
+    """What an empty window shows: it settles the size of a pane, which the dashboard changes only when reloaded."""
     drawn_as_pixels = True
     """Tiny images are enlarged with sharp pixels; large ones are sent whole, for people to zoom into."""
 
@@ -24,7 +26,7 @@ class ImagePlot:
         """Draw the image; an empty window is blank and of usual size."""
         images = window.values("image", "images")
         if not images:
-            return pane(window, _BLANK, None, "no image yet")
+            return pane(window, self.blank, None, "no image yet")
         _, _, latest = images[0]
         array = np.asarray(latest.value)
         image = bytes_of(array[0] if latest.kind == "images" and len(array) else array)

@@ -14,6 +14,10 @@ from flexlogger.records import Panel
 _WIDE = 600  # pixels that a grid of small images is enlarged to where no size is asked for
 
 
+class _Empty(ImagePlot):
+    blank = np.full((340, _WIDE, 3), 255, np.uint8)
+
+
 class ImagesPlot:
     """The latest batch of the first meter that has one, `nrow` images side by side."""
 
@@ -21,7 +25,7 @@ class ImagesPlot:
         """Draw the grid. What would make it longer than 4,096 pixels is left out, and the caption says so."""
         batches = window.values("images", "image")
         if not batches or not np.size(batches[0][2].value):
-            return ImagePlot().draw(window)
+            return _Empty().draw(window)
         _, _, latest = batches[0]
         batch = np.asarray(latest.value)
         images = [bytes_of(image) for image in (batch if latest.kind == "images" else [batch])]

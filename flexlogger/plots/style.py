@@ -103,6 +103,8 @@ def axis(window: Window, which: str, label: str = "") -> dict[str, Any]:
         "tickcolor": EDGE,
         "automargin": True,
     }
+    if which == "y" and scale == "log":
+        made["nticks"] = 4  # else a decade or two get a label at every digit
     made["exponentformat"] = "SI" if which == "x" and scale == "linear" else "power"  # 200k steps, 10⁻⁵
     low, high = opts.get(f"{which}tickmin"), opts.get(f"{which}tickmax")
     if low is not None and high is not None:
