@@ -14,7 +14,7 @@ from flexlogger.channels import Channel, Draft
 from flexlogger.errors import UnknownNameError, ValueRefusedError, unknown
 from flexlogger.meters.base import ScalarMeter
 from flexlogger.pipe.thread import ThreadPipe
-from flexlogger.readback import MAX_PENDING, Readback
+from flexlogger.readback import Readback
 from flexlogger.records import Record, Step, weight
 
 FOLD_EVERY = 4096
@@ -150,7 +150,10 @@ class Intake:
                 self._submit(Record(step, now, values))
 
     def _log_some(self, step: Step, now: float, keys: str | Iterable[str] | None, reset: bool) -> None:
-        channels = [self._channel(key) for key in ([keys] if isinstance(keys, str) else keys or self._channels)]
+        channels = [
+            self._channel(key)
+            for key in ([keys] if isinstance(keys, str) else self._channels if keys is None else keys)
+        ]
         self._log_rest(step, now, {}, channels, reset)
 
     def _log_rest(
@@ -173,16 +176,14 @@ class Intake:
             self._send(Record(step, now, draft.values, tuple(draft.data)))
 
     def _send(self, record: Record) -> None:
-        if self._readback.pending:
-            self._readback.push_record(record)
-        else:
+        if not self._readback.pending:
             self._submit(record, weight(record))
+        elif not self._readback.push_record(record):
+            self._pipe.drop("device too slow")
 
     def _send_later(self, step: Step, now: float, draft: Draft) -> None:
-        if self._readback.pending >= MAX_PENDING:
+        if not self._readback.push(step, now, draft.values, draft.data, draft.scalars, draft.readings):
             self._pipe.drop("device too slow")
-            return
-        self._readback.push(step, now, draft.values, draft.data, draft.scalars, draft.readings)
 
     def _refuse(self, name: str, size: int) -> None:
         self._refused[name] = self._refused.get(name, 0) + 1
@@ -199,8 +200,9 @@ class Intake:
             step = self._next
         elif isinstance(step, bool) or not isinstance(step, (int, float)) or not math.isfinite(step):
             raise ValueRefusedError(f"log: step: expected a finite int or float, got {step!r}")
-        self._next = math.floor(step) + 1
-        return step  # type: ignore[no-any-return]
+        own: Step = int(step) if isinstance(step, int) else float(step)  # numpy's float64 is a float JSON does not know
+        self._next = math.floor(own) + 1
+        return own
 
     def step(self) -> int:
         """Advance the step counter by one and return it."""

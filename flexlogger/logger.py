@@ -181,22 +181,20 @@ class FlexLogger(Intake):
         if fixed:
             raise ValueRefusedError(f"update_definition: expected plots, meters or layout, got {', '.join(fixed)}")
         self._adopt(update(self._dashboard, changes, self._allow_imports))
+        self._run.own(self._dashboard.plots)
         self._define()
 
     def remove(self, name: str) -> None:
-        """Remove a meter, or a plot with all its meters. Its window stays as it is; the log keeps everything."""
+        """Remove a plot with all its meters, or a meter. Its window stays as it is; the log keeps everything."""
         definitions = self.get_definitions()
         if name not in definitions and name not in self._channels:
             raise UnknownNameError(f"remove: {unknown('plot or meter', name, {*definitions, *self._channels})}")
-        gone = (
-            {"meters": {name: None}}
-            if name in self._channels
-            else {
-                "plots": {name: None},
-                "meters": {meter: None for meter in definitions[name] if not self._channels[meter].config.implicit},
-            }
-        )
-        self.update_definition(gone)
+        meters = definitions.get(name, [])
+        if meters and (name not in self._channels or meters == [name]):
+            declared = [meter for meter in meters if not self._channels[meter].config.implicit]
+            self.update_definition({"plots": {name: None}, "meters": dict.fromkeys(declared)})
+        else:
+            self.update_definition({"meters": {name: None}})
 
     # ---- the end
 
@@ -214,6 +212,8 @@ class FlexLogger(Intake):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None:
+            self._run.ending = "crashed"
         self.close()
 
 

@@ -15,10 +15,12 @@ import msgspec
 import numpy as np
 import torch
 
+from flexlogger import faults
 from flexlogger.records import Datum, Item, Kind, Record, Step
 
 MAX_PENDING = 8192
-"""Records that may wait for a device; beyond it the newest is dropped and counted."""
+MAX_PENDING_BYTES = 64 * 2**20
+"""Records, and bytes of arrays, that may wait for a device; beyond either the newest record is dropped and counted."""
 MAX_LINES = 32
 """A vector of up to this many entries is logged as scalars, a line each; a longer one as one array."""
 
@@ -73,6 +75,7 @@ class _Waiting(msgspec.Struct, frozen=True):
     readings: tuple[Reading, ...]
     scalar_names: tuple[str, ...]
     copied: tuple[Copied, ...]
+    size: int
 
     def arrived(self) -> bool:
         return all(c.event is None or c.event.query() for c in self.copied)
@@ -84,11 +87,18 @@ class Readback:
     def __init__(self, copier: Copier = copy_to_host) -> None:
         self._copier = copier
         self._fifo: deque[_Waiting | Record] = deque()
+        self._bytes_in = 0  # written by the training thread only
+        self._bytes_out = 0  # … by the pipe's worker only
 
     @property
     def pending(self) -> int:
         """How many records wait."""
         return len(self._fifo)
+
+    def forget(self) -> None:
+        """Drop everything: in a forked child neither the records nor the device's events are ours."""
+        self._fifo = deque()
+        self._bytes_in = self._bytes_out = 0
 
     def push(
         self,
@@ -98,20 +108,33 @@ class Readback:
         data: Sequence[Datum],
         scalars: Mapping[str, torch.Tensor],
         readings: Sequence[Reading],
-    ) -> None:
+    ) -> bool:
         """Send off one `log` call: `values` and `data` are on the host, `scalars` (0-d tensors, stacked into one copy
-        a device) and `readings` are not."""
+        a device) and `readings` are not. False where too much waits already."""
+        size = sum(reading.value.nbytes for reading in readings)
+        if not self._has_room(size):
+            return False
         copied: list[Copied] = []
         names: list[str] = []
         for group in _by_device(scalars).values():
             names += [name for name, _ in group]
             copied.append(self._copier([_stack([tensor for _, tensor in group])]))
-        copied += [self._copier([r.value]) for r in readings]
-        self._fifo.append(_Waiting(step, time, values, tuple(data), tuple(readings), tuple(names), tuple(copied)))
+        copied += [self._copier([reading.value]) for reading in readings]
+        self._bytes_in += size
+        waiting = _Waiting(step, time, values, tuple(data), tuple(readings), tuple(names), tuple(copied), size)
+        self._fifo.append(waiting)
+        return True
 
-    def push_record(self, record: Record) -> None:
-        """Queue a record that is complete behind those that are not."""
+    def push_record(self, record: Record) -> bool:
+        """Queue a record that is complete behind those that are not; False where too much waits already."""
+        if not self._has_room(0):
+            return False
         self._fifo.append(record)
+        return True
+
+    def _has_room(self, size: int) -> bool:
+        waiting = self._bytes_in - self._bytes_out
+        return len(self._fifo) < MAX_PENDING and waiting + size <= MAX_PENDING_BYTES
 
     def drain(self, take: Callable[[Item], None]) -> None:
         """Hand over, in order, each record that has arrived, before it stops counting as pending."""
@@ -120,8 +143,13 @@ class Readback:
             if isinstance(first, _Waiting):
                 if not first.arrived():
                     return
-                first = _resolve(first)
-            take(first)
+                self._bytes_out += first.size
+                try:
+                    take(_resolve(first))
+                except Exception as error:  # a bug of ours must not hold up what waits behind it
+                    faults.swallow("reading a value back from its device", error)
+            else:
+                take(first)
             self._fifo.popleft()
 
 
@@ -133,7 +161,9 @@ def _by_device(scalars: Mapping[str, torch.Tensor]) -> dict[torch.device, list[t
 
 
 def _stack(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    wide = torch.float64 if any(t.dtype == torch.float64 for t in tensors) else torch.float32
+    exact_in_32 = (torch.float32, torch.float16, torch.bfloat16, torch.bool)
+    narrow = tensors[0].device.type == "mps" or all(t.dtype in exact_in_32 for t in tensors)
+    wide = torch.float32 if narrow else torch.float64
     return torch.stack([t.detach().reshape(()).to(wide) for t in tensors])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from urllib.parse import quote
 from flexlogger import faults
 from flexlogger.channels import Channel
 from flexlogger.config.model import Dashboard, MeterConfig, SinkConfig
-from flexlogger.errors import ConfigError, FlexLoggerError, MissingExtraError, Problem, ValueRefusedError
+from flexlogger.errors import ConfigError, FlexLoggerError, MissingExtraError, Problem, RunLogError, ValueRefusedError
 from flexlogger.meters.build import build_meter
 from flexlogger.pipe.feed import Feed
 from flexlogger.pipe.thread import ThreadPipe
@@ -89,11 +90,13 @@ class Run:
         self.url = url
         self.pipe = pipe
         self.windows: frozenset[str] = frozenset()
+        self.ending = "finished"
+        """What the log's last line will say."""
         self._pid = os.getpid()
 
     def own(self, plots: Iterable[PlotDef]) -> None:
         """Become the one that draws these windows: an older logger of this process that drew one of them (a notebook
-        cell that was run again) stops drawing, and goes on logging."""
+        cell that was run again) stops drawing on the dashboard, and goes on logging."""
         if self.url is None:
             return
         server = self.url.split("/env/")[0]
@@ -101,21 +104,32 @@ class Run:
         for other in list(_live):
             if other is not self and other.windows & self.windows:
                 other.windows = frozenset()
-                other.pipe.release_views(CLOSE_VIEWS_S)
+                other.pipe.release_views(("visdom",), CLOSE_VIEWS_S)
                 faults.log.info("flexlogger: run %s draws the windows of run %s from now on", self.name, other.name)
         _live.add(self)
 
     def close(self, timeout: float) -> None:
-        """Close the pipe; where a view did not get everything, say so and how to draw it later."""
+        """Close the pipe; tell what did not get through. The garbage collector may call this in one of the pipe's own
+        threads, which cannot wait for itself: another thread does."""
+        if self.pipe.runs_in(threading.current_thread()):
+            threading.Thread(target=self._close, args=(timeout,), name="flexlogger-close").start()
+        else:
+            self._close(timeout)
+
+    def _close(self, timeout: float) -> None:
         _live.discard(self)
-        complete = self.pipe.close(timeout, "finished" if os.getpid() == self._pid else "forked")
-        status = self.pipe.status()
-        if status["dropped"]:
-            faults.log.warning("flexlogger: dropped %s", status["dropped"])
-        if not complete and not status["stuck"]:
+        complete = self.pipe.close(timeout, self.ending if os.getpid() == self._pid else "forked")
+        told = self.pipe.status()
+        if told["dropped"]:
+            faults.log.warning("flexlogger: dropped, by reason: %s", told["dropped"])
+        if told["unencodable"]:
+            faults.log.warning("flexlogger: %d records could not be encoded", told["unencodable"])
+        if complete:
+            return
+        if told["stuck"] or told["dropped"].get("not written before close"):
+            faults.log.warning("flexlogger: the run log in %s is not complete", self.folder)
+        else:
             faults.log.warning("flexlogger: the dashboard is not complete; everything is in %s", self.folder)
-        if status["stuck"]:
-            faults.log.warning("flexlogger: the run log is not complete: %s could not be written", self.folder)
 
 
 _live: weakref.WeakSet[Run] = weakref.WeakSet()
@@ -128,6 +142,8 @@ def open_run(dashboard: Dashboard, viz: Any, readback: Readback) -> Run:
     uid = dashboard.uid or env
     folder = Path(dashboard.dir or os.environ.get("FLEXLOGGER_DIR") or DEFAULT_DIR)
     folder = folder / (dashboard.project or "default") / name
+    if dashboard.runlog:
+        _check_writable(folder)
     history = segments(folder) if folder.is_dir() else []
     views, url = [], None
     for config in dashboard.sinks:
@@ -139,6 +155,17 @@ def open_run(dashboard: Dashboard, viz: Any, readback: Readback) -> Run:
     run = Run(name, folder, env, uid, url, pipe)
     run.own(dashboard.plots)
     return run
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse before training what would fail at the first record: a folder that cannot be made or written."""
+    parent = next(path for path in (folder, *folder.parents) if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        what = "is not a folder" if not parent.is_dir() else "cannot be written"
+        raise RunLogError(
+            f"the run log cannot be kept in {folder}: {parent} {what}; name another place with dir or "
+            "FLEXLOGGER_DIR, or say runlog: off"
+        )
 
 
 def new_run_name(now: float | None = None) -> str:
@@ -171,10 +198,11 @@ def _sink(config: SinkConfig, dashboard: Dashboard, viz: Any, env: str, uid: str
 def _visdom(config: SinkConfig, dashboard: Dashboard, viz: Any, env: str, uid: str) -> tuple[Sink, str, str | None]:
     server = config.opts.get("server") or dashboard.server or os.environ.get("FLEXLOGGER_SERVER") or "localhost"
     port = config.opts.get("port") or dashboard.port or _port_from_environment()
-    token = config.opts.get("token") or dashboard.token or os.environ.get("FLEXLOGGER_TOKEN")
+    token = config.opts.get("token") or dashboard.token or _token_from_environment()
     where = address(server, port)
     sender: Sender
     if viz is not None:
+        where = address(str(getattr(viz, "server", server)), getattr(viz, "port", port))
         sender = ClientSender(viz)
     elif config.opts.get("client") == "package":
         sender = ClientSender(_visdom_client(where, env))
@@ -201,6 +229,13 @@ def _visdom_client(where: Address, env: str) -> Any:
 
 def _port_from_environment() -> int:
     text = os.environ.get("FLEXLOGGER_PORT", "")
-    if text and not text.isdigit():
-        raise ValueRefusedError(f"FLEXLOGGER_PORT: expected a port number, got {text!r}")
+    if text and not (text.isdecimal() and 0 < int(text) < 65536):
+        raise ValueRefusedError(f"FLEXLOGGER_PORT: expected a port number from 1 to 65535, got {text!r}")
     return int(text) if text else DEFAULT_PORT
+
+
+def _token_from_environment() -> str | None:
+    token = os.environ.get("FLEXLOGGER_TOKEN", "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise ValueRefusedError("FLEXLOGGER_TOKEN: expected printable ASCII characters")  # never shown
+    return token or None

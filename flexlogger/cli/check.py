@@ -36,11 +36,17 @@ def check(
     except ConfigError as error:
         print(as_json(list(error.problems)) if json else error)
         raise typer.Exit(1) from None
-    print(as_json(_plain(dashboard)) if json else _text(config, dashboard))
-    if demo:
-        from flexlogger.cli.rehearsal import rehearse  # imports torch
+    url = _drawn(config, allowed, server, port) if demo else None
+    if json:
+        print(as_json(_plain(dashboard) | ({"url": url} if url else {})))
+    else:
+        print(_text(config, dashboard) + (f"\ndrawn from made-up data: {url}" if url else ""))
 
-        print(rehearse(config, allowed, server, port))
+
+def _drawn(config: str, allowed: tuple[str, ...], server: str | None, port: int | None) -> str:
+    from flexlogger.cli.rehearsal import rehearse  # imports torch
+
+    return rehearse(config, allowed, server, port)
 
 
 def _text(config: str, dashboard: Dashboard) -> str:

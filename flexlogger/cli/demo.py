@@ -22,7 +22,7 @@ app = new_app()
 @app.command()
 def demo(
     seconds: Annotated[float, typer.Option(help="How long to train.", min=1.0)] = 60.0,
-    port: Annotated[int, typer.Option(help="Port of the dashboard; 0 takes a free one.")] = 8097,
+    port: Annotated[int, typer.Option(help="Port of the dashboard; 0 takes a free one.", min=0, max=65535)] = 8097,
 ) -> None:
     """Train a small conv net on handwritten digits and watch its dashboard fill.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from flexlogger.cli.common import new_app
-from flexlogger.errors import UnknownNameError, unknown
+from flexlogger.errors import FlexLoggerError, UnknownNameError, unknown
 
 app = new_app()
 
@@ -28,7 +29,10 @@ def init(
     if like not in names:
         raise UnknownNameError(unknown("config", like, names))
     if file.exists() and not force:
-        print(f"flexlogger init: {file} is there already; give another name, or --force to replace it")
+        print(f"flexlogger init: {file} is there already; give another name, or --force to replace it", file=sys.stderr)
         raise typer.Exit(1)
-    file.write_text((folder / f"{like}.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    try:
+        file.write_text((folder / f"{like}.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    except OSError as error:
+        raise FlexLoggerError(f"{file}: cannot write it ({error.strerror})") from error
     print(f"wrote {file}; check it with: flexlogger check {file}")

@@ -19,12 +19,12 @@ Maker = Callable[[float, torch.Generator], tuple[Any, ...]]
 
 
 def rehearse(config: str, allow_imports: tuple[str, ...], server: str | None, port: int | None) -> str:
-    """Feed every meter of a config with made-up data and draw it in an environment `check-demo`; return what to tell.
+    """Feed every meter of a config with made-up data and draw it in an environment `check-demo`; return its address.
 
     Raises FlexLoggerError where a meter takes none of the shapes that are tried, or where no server answers.
     """
     where = {key: value for key, value in (("server", server), ("port", port)) if value is not None}
-    settings: Any = {**where, "env": "check-demo", "project": "check-demo"}
+    settings: Any = {**where, "env": "check-demo", "sinks": ["visdom"], "runlog": False}
     dashboard = load(config, allow_imports=allow_imports)
     plots = {plot.name: plot.type for plot in dashboard.plots}
     with FlexLogger.from_config(config, allow_imports=allow_imports, **settings) as stat:
@@ -36,7 +36,7 @@ def rehearse(config: str, allow_imports: tuple[str, ...], server: str | None, po
             stat.log(step)
         if not stat.flush(10):
             raise ValueRefusedError(f"not drawn: {_why(stat.status())}")
-        return f"drawn from made-up data: {stat.url}"
+        return str(stat.url)
 
 
 def _why(status: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,11 +36,17 @@ class Outlet(Protocol):
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
         """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log). Never waits."""
 
-    def flush(self, timeout: float) -> bool:
-        """Wait until all that was offered is shown."""
+    def ask(self) -> threading.Event:
+        """Ask for all that was offered to be shown now; the event tells when it is. Never waits."""
+
+    def wait(self, asked: threading.Event, timeout: float) -> bool:
+        """Wait for what `ask` returned."""
 
     def close(self, timeout: float) -> bool:
-        """Flush and release everything."""
+        """Show what is left and release everything; False where not all was shown."""
+
+    def runs_in(self, thread: threading.Thread) -> bool:
+        """True where `thread` is the view's own."""
 
     def status(self) -> dict[str, Any]:
         """Health of the view."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from flexlogger import faults
@@ -63,6 +64,15 @@ class Feed:
             self._push()
         return not self.stuck
 
+    def try_now(self) -> None:
+        """Let the next `retry` try at once: somebody waits."""
+        self._retry_at = 0.0
+
+    @property
+    def unwritten(self) -> int:
+        """Items taken that are not on disk."""
+        return len(self._unwritten) + len(self._undelivered)
+
     def _push(self) -> None:
         try:
             self._log()
@@ -76,13 +86,14 @@ class Feed:
         self._deliver()
 
     def _log(self) -> None:
-        while self._unwritten:
-            done = self._append(list(self._unwritten))
-            for _ in range(done):
-                self._undelivered.append(self._unwritten.popleft())
-            self._written += done
-        if self.writer is not None:
-            self.writer.commit()
+        try:
+            while self._unwritten:
+                done = self._append(list(self._unwritten))
+                self._undelivered += [self._unwritten.popleft() for _ in range(done)]
+        finally:  # what was encoded goes to disk even where a blob behind it cannot
+            if self.writer is not None and self.writer.used:
+                self.writer.commit()
+        self._written += len(self._undelivered)
 
     def _append(self, items: list[Item]) -> int:
         return self.writer.append(items) if self.writer is not None else len(items)
@@ -134,6 +145,7 @@ class Feed:
         return {
             "log": str(self.writer.path) if self.writer is not None else None,
             "written": self._written,
+            "unencodable": self.writer.unencodable if self.writer is not None else 0,
             "stuck": self.stuck,
             "refusals": self._refusals,
             "nonfinite": dict(self._nonfinite),
@@ -144,30 +156,50 @@ class Feed:
 
     def flush_views(self, timeout: float) -> bool:
         """Wait until every view shows what was delivered to it."""
-        deadline = self._clock() + timeout
-        shown = [view.flush(max(0.0, deadline - self._clock())) for view in self.views]  # each gets its chance
+        deadline = time.monotonic() + timeout
+        asked = [(view, view.ask()) for view in self.views]
+        shown = [view.wait(event, max(0.0, deadline - time.monotonic())) for view, event in asked]
         return all(shown)
 
-    def release_views(self, timeout: float) -> None:
-        """Let go of the views; what is delivered later is only in the log."""
-        views, self.views = self.views, ()
-        for view in views:
-            view.close(timeout)
+    def release_views(self, names: Collection[str], timeout: float) -> None:
+        """Let go of some views; what is delivered later is only in the log."""
+        released = [view for view in self.views if view.name in names]
+        self.views = tuple(view for view in self.views if view.name not in names)
+        _close(released, timeout)
 
     def close(self, timeout: float, status: str) -> bool:
-        """Write the end line, then give the views `timeout` seconds. False where something is left behind."""
-        if not self.stuck:
+        """Write the end line, then give all views together `timeout` seconds. False where something is left behind."""
+        if self.stuck:
+            self.try_now()
+            self.retry()
+        if not self.stuck and self._writes():
             self.write([End(self._wall(), status)])
         on_disk = not self.stuck
-        shown = [view.close(timeout) for view in self.views]
+        shown = _close(self.views, timeout)
         if self.writer is not None:
             self.writer.close()
-        return on_disk and all(shown)
+        return on_disk and shown
+
+    def _writes(self) -> bool:
+        return self.writer is None or self.writer.used or bool(self._unwritten)
+
+    def runs_in(self, thread: threading.Thread) -> bool:
+        """True where `thread` is a view's own."""
+        return any(view.runs_in(thread) for view in self.views)
 
     def after_fork(self) -> None:
         """In the child: the parent's segment and views are not ours."""
         self.views = ()
         self._reset()
+
+
+def _close(views: Sequence[Outlet], timeout: float) -> bool:
+    """Close views together: all are asked before the first is waited for."""
+    deadline = time.monotonic() + timeout
+    for view in views:
+        view.ask()
+    shown = [view.close(max(0.0, deadline - time.monotonic())) for view in views]  # each gets its chance
+    return all(shown)
 
 
 def is_finite(record: Record) -> bool:

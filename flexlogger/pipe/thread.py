@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Protocol
 
 from flexlogger import faults
@@ -28,6 +28,9 @@ class Source(Protocol):
     @property
     def pending(self) -> int:
         """How many records wait."""
+
+    def forget(self) -> None:
+        """Drop everything: in a forked child nothing of it is ours."""
 
     def drain(self, take: Callable[[Item], None]) -> None:
         """Hand over, in order, each record that has arrived, before it stops counting as pending."""
@@ -65,7 +68,8 @@ class ThreadPipe:
     def _reset(self) -> None:
         self._queue: deque[Item | Barrier] = deque()
         self._large_in = 0  # bytes of large items taken (written by the submitting thread only)
-        self._large_out = 0  # … and passed on (written by whoever holds the lock)
+        self._large_arrived = 0  # … come in from the source (written by whoever holds the lock)
+        self._large_out = 0  # … and passed on (likewise)
         self._limit = self._max_bytes // ITEM_BYTES
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -82,6 +86,8 @@ class ThreadPipe:
 
     def _submit_slowly(self, item: Item, size: int) -> bool:
         if self._closed:
+            if not self._dropped["after close"]:
+                faults.log.warning("flexlogger: logging after close: it is counted, and not recorded")
             return self.drop("after close")
         if self._worker is None:
             self._start()
@@ -95,10 +101,14 @@ class ThreadPipe:
         return True
 
     def _weight(self) -> int:
-        return (len(self._queue) + 1) * ITEM_BYTES + self._large_in - self._large_out
+        return (len(self._queue) + 1) * ITEM_BYTES + self._large()
+
+    def _large(self) -> int:
+        return self._large_in + self._large_arrived - self._large_out
 
     def _set_limit(self) -> None:
-        self._limit = (self._max_bytes - self._large_in + self._large_out) // ITEM_BYTES
+        if not self._closed:
+            self._limit = (self._max_bytes - self._large()) // ITEM_BYTES
 
     def drop(self, reason: str) -> bool:
         """Count an item that is not taken; False, as `submit` returns it."""
@@ -113,6 +123,8 @@ class ThreadPipe:
         try:
             while time.monotonic() < deadline and self._weight() > self._max_bytes // 2 and self._pass_on():
                 pass
+        except Exception as error:
+            faults.swallow("the log's writing", error)
         finally:
             self._lock.release()
 
@@ -132,22 +144,26 @@ class ThreadPipe:
                     while self._pass_on():
                         pass
             except Exception as error:
-                faults.swallow("the log worker", error)
+                faults.swallow("the log's writing", error)
 
     def _pass_on(self) -> bool:
         """Move one batch to the feed; False where there was nothing to move or the disk refuses."""
         if self._feed.stuck and not self._feed.retry():
             return False
         if self._source is not None:
-            self._source.drain(self._queue.append)
+            self._source.drain(self._arrived)
         batch, barrier = self._take()
-        if self._dropped:
-            self._feed.note_drops(self._dropped)
         if batch:
             self._feed.write(batch)
+        if self._dropped:
+            self._feed.note_drops(self._dropped.copy())
         if barrier is not None:
             self._settle(barrier)
         return bool(batch) and not self._feed.stuck
+
+    def _arrived(self, item: Item) -> None:
+        self._large_arrived += weight(item)
+        self._queue.append(item)
 
     def _take(self) -> tuple[list[Item], Barrier | None]:
         """Up to one batch off the queue, cut short by a barrier."""
@@ -175,7 +191,7 @@ class ThreadPipe:
             barrier.reached.set()
         else:
             assert self._source is not None
-            self._source.drain(self._queue.append)
+            self._source.drain(self._arrived)
             barrier.last_lap = not self._source.pending
             self._queue.append(barrier)
 
@@ -189,6 +205,7 @@ class ThreadPipe:
         if self._worker is None:
             self._start()
         barrier = Barrier(self._source)
+        self._feed.try_now()
         self._queue.append(barrier)
         self._wake.set()
         if not barrier.reached.wait(timeout):
@@ -196,21 +213,40 @@ class ThreadPipe:
         return not views or self._feed.flush_views(max(0.0, deadline - time.monotonic()))
 
     def close(self, timeout: float, status: str = "finished") -> bool:
-        """Flush, end the segment and release everything; False where something did not get through in time."""
+        """Flush and end the segment within `timeout` seconds, then give the views as long; False where something did
+        not get through. What never reached the log is counted as dropped."""
         if self._closed:
             return True
-        written = self.flush(timeout)
+        deadline = time.monotonic() + timeout
+        idle = self._worker is None and not self._queue  # a forked child that never logged
+        written = idle or self.flush(timeout)
         self._closed = True
         self._limit = 0
         self._wake.set()
         if self._worker is not None:
-            self._worker.join(timeout)
-        return self._feed.close(timeout, status) and written
+            self._worker.join(max(0.1, deadline - time.monotonic()))
+            if self._worker.is_alive():  # the disk hangs inside a write: the feed is not ours to touch
+                self._count_left_behind()
+                return False
+        shown = self._feed.close(timeout, status)
+        if not written:
+            self._count_left_behind()
+        return shown and written
 
-    def release_views(self, timeout: float) -> None:
-        """Show what is left and stop drawing; the log goes on."""
+    def _count_left_behind(self) -> None:
+        waiting = self._source.pending if self._source is not None else 0
+        left = waiting + sum(not isinstance(item, Barrier) for item in list(self._queue)) + self._feed.unwritten
+        if left:
+            self._dropped["not written before close"] += left
+
+    def runs_in(self, thread: threading.Thread) -> bool:
+        """True where `thread` is one of the pipe's own, which cannot wait for itself."""
+        return thread is self._worker or self._feed.runs_in(thread)
+
+    def release_views(self, names: Collection[str], timeout: float) -> None:
+        """Let some views show what is left and stop; the log and the other views go on."""
         self.flush(timeout)
-        self._feed.release_views(timeout)
+        self._feed.release_views(names, timeout)
 
     def status(self) -> dict[str, Any]:
         """Counts of queued, written and dropped items, and the health of each view."""
@@ -221,6 +257,8 @@ class ThreadPipe:
     def after_fork(self) -> None:
         """In the child: nothing of the parent's queue, thread or sockets is ours."""
         self._reset()
+        if self._source is not None:
+            self._source.forget()
         self._limit = 0  # the first submit takes the slow path and starts a worker
         self._dropped = Counter()
         self._feed.after_fork()

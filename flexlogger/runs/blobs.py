@@ -59,7 +59,7 @@ class BlobStore:
 
 def _encode(datum: Datum) -> tuple[bytes, tuple[int, ...], str]:
     if isinstance(datum.value, str):
-        return datum.value.encode(), (), "text"
+        return datum.value.encode(errors="replace"), (), "text"  # a lone surrogate is no reason to lose it
     array = datum.value
     if datum.kind in _PICTURES and array.size:
         return _to_png(array), array.shape, "png"
@@ -102,6 +102,7 @@ def _write_whole(path: Path, raw: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(raw)
+        os.chmod(temporary, 0o644)  # as readable as the log itself; mkstemp's files are private
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from flexlogger import faults
 from flexlogger.records import Definition, End, Event, Item, Record
 from flexlogger.runs import format as lines
 from flexlogger.runs.blobs import BlobStore
@@ -42,6 +43,7 @@ class SegmentWriter:
         self.blobs = BlobStore(run_dir / "blobs")
         self.offset = 0
         self.next_q = 0
+        self.unencodable = 0
         self._fsync = fsync
         self._clock = clock
         self._synced = clock()
@@ -61,25 +63,31 @@ class SegmentWriter:
     def append(self, items: Sequence[Item]) -> int:
         """Encode items in order and return how many: fewer than given where a blob could not be stored.
 
-        Raises OSError where that is the first of them; nothing is then appended, and the call can be repeated.
+        Raises OSError where that is the first of them; nothing is then appended, and the call can be repeated. An item
+        that cannot be encoded at all is left out and counted in `unencodable`.
         """
-        buffer = self._buffer
         done = 0
         for item in items:
-            if type(item) is Record and not item.data:
-                buffer += lines.encode_values(self.next_q, item)
-                self.next_q += 1
-            else:
-                try:
-                    encoded = self._encode(self.next_q, item)
-                except OSError:
-                    if done:
-                        break
-                    raise
-                buffer += b"".join(encoded)
-                self.next_q += len(encoded)
+            try:
+                self._append_one(item)
+            except OSError:
+                if done:
+                    break
+                raise
+            except Exception as error:
+                self.unencodable += 1
+                faults.swallow("encoding a record for the run log", error)
             done += 1
         return done
+
+    def _append_one(self, item: Item) -> None:
+        if type(item) is Record and not item.data:
+            self._buffer += lines.encode_values(self.next_q, item)
+            self.next_q += 1
+        else:
+            encoded = self._encode(self.next_q, item)
+            self._buffer += b"".join(encoded)
+            self.next_q += len(encoded)
 
     def _encode(self, q: int, item: Item) -> list[bytes]:
         if not isinstance(item, Record):
@@ -100,6 +108,11 @@ class SegmentWriter:
             os.fsync(fd)
             self._synced = self._clock()
 
+    @property
+    def used(self) -> bool:
+        """True once an item was appended; a run that logs nothing leaves no file."""
+        return self.next_q > 0
+
     def _open(self) -> int:
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -108,6 +121,8 @@ class SegmentWriter:
     def close(self) -> None:
         """Release the file; what a refusing disk left buffered is lost."""
         if self._fd is not None:
+            if self._fsync is not None:
+                os.fsync(self._fd)
             os.close(self._fd)
             self._fd = None
 

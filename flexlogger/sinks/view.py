@@ -5,16 +5,15 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from flexlogger import faults
 from flexlogger.errors import SinkError
-from flexlogger.records import ITEM_BYTES, Item, weight
-from flexlogger.runs.segment import SegmentReader
+from flexlogger.records import Item
 from flexlogger.sinks.base import Sink
+from flexlogger.sinks.handover import Handover
 
 POLL_S = 0.1
 INTERVAL_S = 0.5
@@ -24,15 +23,13 @@ SHARE = 4
 BACK_OFF_S = (0.5, 15.0)
 AWAY_S = 1.0
 """Closing waits no longer for a server that does not answer: it can be drawn from the log later."""
-WAITING_BYTES = 8 * 2**20
-"""Up to this much is handed over in memory; a view that falls further behind reads on from the log."""
 
 
 class View:
     """Runs one sink in a thread of its own, fed with what is already in the run log.
 
-    `history` is read first (a resumed run). A sink that raises `SinkError` is offered its flush again after a pause
-    that doubles up to 15 s; `repair` is the hint shown in the one warning.
+    `history` is read first (a resumed run). A sink whose flush fails is tried again after a pause that doubles up to
+    15 s, or as soon as somebody waits for it; `repair` is the hint shown in the one warning.
     """
 
     def __init__(
@@ -47,81 +44,72 @@ class View:
     ) -> None:
         self.name = name
         self._sink = sink
-        self._history = deque(history)
+        self._handover = Handover(history)
         self._repair = repair
         self._interval = interval
         self._clock = clock
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._waiting: deque[Sequence[Item]] = deque()
-        self._waiting_bytes = 0
-        self._path: Path | None = None
-        self._log_end = 0  # bytes of the log that were offered
-        self._shown_end = 0  # bytes of the log that the sink has taken
-        self._behind = False
         self._due = 0.0
         self._failures = 0
         self._last_error = ""
         self._flushes = 0
-        self._unseen = 0
-        self._barriers: list[threading.Event] = []
+        self._asked: list[threading.Event] = []
+        self._hurry = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"flexlogger-{name}", daemon=True)
         self._thread.start()
 
-    # ---- called by the log worker
+    # ---- called by others
 
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
         """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log)."""
-        if not batch:
-            return
-        with self._lock:
-            self._path, self._log_end = path, end
-            if self._behind:
-                return
-            self._waiting.append(batch)
-            self._waiting_bytes += ITEM_BYTES * len(batch) + sum(map(weight, batch))
-            if self._waiting_bytes > WAITING_BYTES:
-                self._fall_behind()
+        self._handover.offer(batch, path, end)
 
-    def _fall_behind(self) -> None:
-        """Let go of what waits in memory: the log has it. Without a log the oldest is lost, and counted."""
-        if self._path is None:
-            self._unseen += len(self._waiting.popleft())
-            self._waiting_bytes = sum(ITEM_BYTES * len(b) + sum(map(weight, b)) for b in self._waiting)
-            return
-        self._behind = True
-        self._waiting.clear()
-        self._waiting_bytes = 0
+    def ask(self) -> threading.Event:
+        """Ask for all that was offered to be shown now; the event tells when it is. Earns one try at once."""
+        asked = threading.Event()
+        with self._lock:
+            self._asked.append(asked)
+            self._hurry = True
+        self._wake.set()
+        return asked
+
+    def wait(self, asked: threading.Event, timeout: float) -> bool:
+        """Wait for what `ask` returned."""
+        return self._thread.is_alive() and asked.wait(timeout)
 
     def flush(self, timeout: float) -> bool:
         """Wait until the sink shows everything offered so far."""
-        if not self._thread.is_alive():
-            return False
-        shown = threading.Event()
-        with self._lock:
-            self._barriers.append(shown)
-        self._wake.set()
-        return shown.wait(timeout)
+        return self.wait(self.ask(), timeout)
 
     def close(self, timeout: float) -> bool:
         """Show what is left, for at most `timeout` seconds (`AWAY_S` where the server is away), and stop."""
-        first = min(timeout, AWAY_S)
-        shown = self.flush(first) or (self._failures == 0 and self.flush(timeout - first))
+        deadline = time.monotonic() + timeout
+        asked = self.ask()
+        shown = self.wait(asked, min(timeout, AWAY_S))
+        if not shown and self._failures == 0:
+            shown = self.wait(asked, max(0.0, deadline - time.monotonic()))
         self._stopping = True
         self._wake.set()
-        self._thread.join(0.5 if not shown else timeout)
+        if shown and not self.runs_in(threading.current_thread()):
+            self._thread.join(max(0.1, deadline - time.monotonic()))
         return shown
 
+    def runs_in(self, thread: threading.Thread) -> bool:
+        """True where `thread` is this view's own."""
+        return thread is self._thread
+
     def status(self) -> dict[str, Any]:
-        """Health: ok, consecutive failures, the last error, flushes done, and items that were never shown."""
+        """Health: ok, consecutive failures, the last error, flushes done, items never shown, lines found damaged."""
         return {
             "ok": self._failures == 0,
             "failures": self._failures,
             "error": self._last_error,
             "flushes": self._flushes,
-            "unseen": self._unseen,
-            "behind": self._behind,
+            "unseen": self._handover.unseen,
+            "damaged": self._handover.damaged,
+            "behind": self._handover.behind,
         }
 
     # ---- the thread
@@ -134,55 +122,24 @@ class View:
                 self._step()
             except Exception as error:
                 faults.swallow(f"the {self.name} view", error)
-        self._sink.close()
+        try:
+            self._sink.close()
+        except Exception as error:
+            faults.swallow(f"closing the {self.name} view", error)
 
     def _step(self) -> None:
-        barriers = self._take_barriers()
-        self._read_history()
-        self._take()
-        if not barriers and self._clock() < self._due:
+        with self._lock:
+            asked = list(self._asked)
+            hurry, self._hurry = self._hurry, False
+        for batch in self._handover.take():
+            self._sink.write(batch)
+        if not hurry and self._clock() < self._due:
             return
         if self._flush():
-            for barrier in barriers:
-                barrier.set()
-        else:
+            for event in asked:
+                event.set()
             with self._lock:
-                self._barriers[:0] = barriers
-
-    def _take_barriers(self) -> list[threading.Event]:
-        with self._lock:
-            if self._barriers and self._failures and self._clock() < self._due:
-                return []
-            barriers, self._barriers = self._barriers, []
-        return barriers
-
-    def _read_history(self) -> None:
-        while self._history:
-            reader = SegmentReader(self._history.popleft())
-            while items := reader.read():
-                self._sink.write(items)
-
-    def _take(self) -> None:
-        """Give the sink all that waits, from memory or, where it fell behind, from the log."""
-        while True:
-            with self._lock:
-                batches, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
-                path, end, behind = self._path, self._log_end, self._behind
-            for batch in batches:
-                self._sink.write(batch)
-            if not behind:
-                self._shown_end = end
-                return
-            assert path is not None
-            self._catch_up(path, end)
-            with self._lock:
-                self._behind = self._shown_end < self._log_end
-
-    def _catch_up(self, path: Path, end: int) -> None:
-        reader = SegmentReader(path, self._shown_end)
-        while items := reader.read(until=end):
-            self._sink.write(items)
-        self._shown_end = end
+                self._asked = [event for event in self._asked if not event.is_set()]
 
     def _flush(self) -> bool:
         started = self._clock()
@@ -190,6 +147,10 @@ class View:
             self._sink.flush()
         except SinkError as error:
             self._failed(error)
+            return False
+        except Exception as error:
+            faults.swallow(f"the {self.name} view", error)
+            self._failed(SinkError(f"the {self.name} view failed ({type(error).__name__})"))
             return False
         if self._failures:
             faults.log.warning("flexlogger: %s is back; its windows are drawn again in full", self.name)
@@ -203,7 +164,7 @@ class View:
     def _failed(self, error: SinkError) -> None:
         self._failures += 1
         self._last_error = str(error)
-        pause = min(BACK_OFF_S[0] * 2 ** (self._failures - 1), BACK_OFF_S[1])
+        pause = min(BACK_OFF_S[0] * 2 ** min(self._failures - 1, 10), BACK_OFF_S[1])
         self._due = self._clock() + pause * random.uniform(0.8, 1.2)
         if self._failures == 1:
             faults.log.warning("flexlogger: %s; training goes on and nothing is lost. %s", error, self._repair)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from flexlogger.errors import ServerError
 from flexlogger.plots.board import Board
 from flexlogger.records import Item, Panel
-from flexlogger.sinks.wire import Address, Connection
+from flexlogger.sinks.wire import Address, Connection, RefusedError
 
 
 class Sender(Protocol):
@@ -37,7 +37,7 @@ class HttpSender:
         """Replace one window; the server answers with its id."""
         answer = self._connection.post("/events", window).decode(errors="replace")
         if answer != window["win"]:
-            raise ServerError(
+            raise RefusedError(
                 f"{self._connection.where} did not take the window {window['layout'].get('title', '')!r}: is it a "
                 f"visdom server? It answered {answer[:80]!r}"
             )
@@ -48,18 +48,21 @@ class ClientSender:
 
     def __init__(self, viz: Any) -> None:
         self._viz = viz
+        self._generation = 1
 
     def open(self) -> int:
-        """visdom's client does not tell when its server was restarted."""
-        return 1
+        """visdom's client does not tell when its server was restarted; after a failure it may have been."""
+        return self._generation
 
     def send(self, window: dict[str, Any]) -> None:
         """Replace one window; visdom's client tells a failure only by an answer that is not the window's id."""
         try:
             answer = self._viz._send(window, endpoint="events")
         except Exception as error:  # visdom raises ConnectionError, RuntimeError and its own kinds
+            self._generation += 1
             raise ServerError(f"visdom's client failed: {error}") from error
         if answer != window["win"]:
+            self._generation += 1
             raise ServerError(f"visdom's client could not send a window (it answered {str(answer)[:80]!r})")
 
     def close(self) -> None:
@@ -95,16 +98,25 @@ class VisdomSink:
         self.board.write(batch)
 
     def flush(self) -> None:
-        """Send every window that has changed since it was last sent; all of them to a new connection."""
+        """Send every window that has changed since it was last sent; all of them to a new connection.
+
+        A window that the server refuses does not keep the others from being drawn."""
         generation = self._sender.open()
         if generation != self._generation:
             self.board.mark_all_dirty()
             self._generation = generation
+        refused: RefusedError | None = None
         for plot in self.board.dirty():
             version = self.board.version(plot)
-            self._sender.send(self._window(plot, self.board.panel(plot)))
+            try:
+                self._sender.send(self._window(plot, self.board.panel(plot)))
+            except RefusedError as error:
+                refused = refused or RefusedError(f"window {plot!r}: {error}")
+                continue
             self.board.mark_clean(plot, version)
             self.sent += 1
+        if refused is not None:
+            raise refused
 
     def _window(self, plot: str, panel: Panel) -> dict[str, Any]:
         env = self.board.env_of(plot) or self._env

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import select
 import socket
 from typing import Any
@@ -38,11 +39,26 @@ def address(server: str, port: int | None) -> Address:
 
     A port inside `server` wins over `port`. Raises ValueRefusedError.
     """
-    parts = urlsplit(server if "://" in server else f"http://{server}")
+    try:
+        parts = urlsplit(server if "://" in server else f"http://{server}")
+        own_port = parts.port
+    except ValueError as error:
+        raise ValueRefusedError(f"server: expected a host name or an http(s) URL, got {_hidden(server)!r}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueRefusedError(f"server: expected a host name or an http(s) URL, got {server!r}")
+        raise ValueRefusedError(f"server: expected a host name or an http(s) URL, got {_hidden(server)!r}")
+    if "@" in parts.netloc:
+        raise ValueRefusedError(f"server: expected no user or password in {_hidden(server)!r}; use token for that")
     default = 443 if parts.scheme == "https" else 80
-    return Address(parts.scheme, parts.hostname, parts.port or port or default, parts.path.rstrip("/"))
+    return Address(parts.scheme, parts.hostname, own_port or port or default, parts.path.rstrip("/"))
+
+
+def _hidden(server: str) -> str:
+    """A server as it may be shown: without what may be a password."""
+    return re.sub(r"[^/@]*@", "…@", server)
+
+
+class RefusedError(ServerError):
+    """The server is there and did not take this one request; the next may fare better."""
 
 
 class Connection:
@@ -70,14 +86,18 @@ class Connection:
     def _gone(self) -> bool:
         """An idle connection that has something to read was closed by the other side."""
         assert self._http is not None
-        return self._http.sock is None or bool(select.select([self._http.sock], [], [], 0)[0])
+        if self._http.sock is None:
+            return True
+        poll = select.poll()  # select() fails past 1,024 open files
+        poll.register(self._http.sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _connect(self) -> None:
         kind = http.client.HTTPSConnection if self.where.scheme == "https" else http.client.HTTPConnection
         connection = kind(self.where.host, self.where.port, timeout=CONNECT_S)
         try:
             connection.connect()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise ServerError(f"no dashboard server answers at {self.where} ({_reason(error)})") from error
         connection.sock.settimeout(ANSWER_S)
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -95,10 +115,13 @@ class Connection:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise ServerError(f"the dashboard server at {self.where} does not answer ({_reason(error)})") from error
+        except ValueError:
+            self.close()
+            raise ServerError(f"the dashboard server at {self.where} cannot be asked: check server and token") from None
         if response.status in (401, 403):
             raise ServerError(f"the dashboard server at {self.where} refused us ({response.status}): check the token")
         if response.status != 200:
-            raise ServerError(f"the dashboard server at {self.where} answered {path} with status {response.status}")
+            raise RefusedError(f"the dashboard server at {self.where} answered {path} with status {response.status}")
         return answer
 
     def close(self) -> None:

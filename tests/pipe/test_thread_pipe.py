@@ -157,7 +157,7 @@ class Slow(MemorySink):
 def test_a_view_that_falls_behind_reads_on_from_the_log(
     make_pipe: Callable[..., ThreadPipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flexlogger.sinks.view.WAITING_BYTES", 100 * 512)
+    monkeypatch.setattr("flexlogger.sinks.handover.WAITING_BYTES", 100 * 512)
     sink = Slow()
     pipe = make_pipe(View(sink, "slow"))
     pipe.submit(records(1)[0])
@@ -177,7 +177,7 @@ def test_a_view_that_falls_behind_reads_on_from_the_log(
 
 
 def test_without_a_log_a_view_that_falls_behind_counts_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flexlogger.sinks.view.WAITING_BYTES", 100 * 512)
+    monkeypatch.setattr("flexlogger.sinks.handover.WAITING_BYTES", 100 * 512)
     sink = Slow()
     pipe = ThreadPipe(Feed(None, [View(sink, "slow")]))
     for start in range(0, 1000, 50):
