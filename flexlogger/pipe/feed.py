@@ -10,7 +10,7 @@ from typing import Any
 
 from flexlogger import faults
 from flexlogger.pipe.base import Outlet
-from flexlogger.records import End, Event, Item, Record
+from flexlogger.records import Definition, End, Event, Item, Record
 from flexlogger.runs.segment import SegmentWriter
 
 RETRY_S = (0.5, 30.0)
@@ -34,6 +34,8 @@ class Feed:
     ) -> None:
         self.views = tuple(views)
         self._make_writer = make_writer
+        self._definition: Definition | None = None
+        self._opening: Definition | None = None  # what a forked child's segment begins with
         self._clock = clock
         self._wall = wall
         self._reset()
@@ -54,6 +56,10 @@ class Feed:
 
     def write(self, batch: Sequence[Item]) -> None:
         """Write a batch to the log and deliver it; sets `stuck` where the disk refuses."""
+        if self._opening is not None:
+            self._unwritten.append(self._opening)
+            self._opening = None
+        self._definition = next((i for i in reversed(batch) if isinstance(i, Definition)), self._definition)
         self._unwritten.extend(batch)
         self._unwritten.extend(self._first_nonfinite(batch))
         self._push()
@@ -191,6 +197,7 @@ class Feed:
         """In the child: the parent's segment and views are not ours."""
         self.views = ()
         self._reset()
+        self._opening = self._definition
 
 
 def _close(views: Sequence[Outlet], timeout: float) -> bool:

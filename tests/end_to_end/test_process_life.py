@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flexlogger.records import Definition
 from tests.end_to_end.scripts import read_run, run, start
 
 HEAD = """
@@ -112,6 +113,7 @@ for batch in DataLoader(Items(), batch_size=4, num_workers=2, multiprocessing_co
     assert len(workers) == 2
     assert sorted(step for w in workers for step, _ in w.series("seen")) == list(range(1000, 1040))
     assert all(w.status == "forked" and not w.damage for w in workers)
+    assert all(isinstance(w.items[0], Definition) for w in workers), "a segment says what its names mean"
 
 
 def test_a_notebook_cell_run_twice_gives_two_whole_runs(tmp_path: Path) -> None:
