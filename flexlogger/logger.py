@@ -111,7 +111,7 @@ class FlexLogger(Intake):
 
     def _define(self) -> None:
         meters = tuple(channel.definition() for channel in self._channels.values())
-        self._pipe.submit(Definition(time(), self._dashboard.plots, meters, self._dashboard.layout))
+        self._pipe.define(Definition(time(), self._dashboard.plots, meters, self._dashboard.layout))
 
     # ---- looking
 

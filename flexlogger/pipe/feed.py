@@ -34,7 +34,6 @@ class Feed:
     ) -> None:
         self.views = tuple(views)
         self._make_writer = make_writer
-        self._definition: Definition | None = None
         self._opening: Definition | None = None  # what a forked child's segment begins with
         self._clock = clock
         self._wall = wall
@@ -59,7 +58,6 @@ class Feed:
         if self._opening is not None:
             self._unwritten.append(self._opening)
             self._opening = None
-        self._definition = next((i for i in reversed(batch) if isinstance(i, Definition)), self._definition)
         self._unwritten.extend(batch)
         self._unwritten.extend(self._first_nonfinite(batch))
         self._push()
@@ -193,11 +191,11 @@ class Feed:
         """True where `thread` is a view's own."""
         return any(view.runs_in(thread) for view in self.views)
 
-    def after_fork(self) -> None:
-        """In the child: the parent's segment and views are not ours."""
+    def after_fork(self, opening: Definition | None) -> None:
+        """In the child: the parent's segment and views are not ours; our own segment begins with `opening`."""
         self.views = ()
         self._reset()
-        self._opening = self._definition
+        self._opening = opening
 
 
 def _close(views: Sequence[Outlet], timeout: float) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from flexlogger import faults
 from flexlogger.pipe.feed import Feed
-from flexlogger.records import ITEM_BYTES, Item, weight
+from flexlogger.records import ITEM_BYTES, Definition, Item, weight
 
 MAX_BYTES = 32 * 2**20
 BATCH = 1024
@@ -61,6 +61,7 @@ class ThreadPipe:
         self._max_bytes = max_bytes
         self._dropped: Counter[str] = Counter()
         self._closed = False
+        self._definition: Definition | None = None
         self._reset()
         self._start()
         _pipes.add(self)
@@ -83,6 +84,11 @@ class ThreadPipe:
             self._queue.append(item)
             return True
         return self._submit_slowly(item, size)
+
+    def define(self, definition: Definition) -> None:
+        """Submit the dashboard in force; a forked child's segment begins with it too."""
+        self._definition = definition
+        self.submit(definition)
 
     def _submit_slowly(self, item: Item, size: int) -> bool:
         if self._closed:
@@ -261,7 +267,7 @@ class ThreadPipe:
             self._source.forget()
         self._limit = 0  # the first submit takes the slow path and starts a worker
         self._dropped = Counter()
-        self._feed.after_fork()
+        self._feed.after_fork(self._definition)
         if not self._closed:
             _flush_when_worker_ends(self)
 
