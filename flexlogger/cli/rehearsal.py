@@ -34,7 +34,7 @@ def rehearse(config: str, allow_imports: tuple[str, ...], server: str | None, po
             for name, make in fitting.items():
                 stat.add({name: list(make(step / STEPS, generator))})
             stat.log(step)
-        if not stat.flush(10):
+        if not stat.flush(5):
             raise ValueRefusedError(f"not drawn: {_why(stat.status())}")
         return str(stat.url)
 
