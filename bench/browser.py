@@ -13,6 +13,8 @@ from playwright.sync_api import Page, sync_playwright
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 CLICK_EVERY_S = 0.5
+SETTLE_S = 3.0
+"""A page that was just opened is busy with itself."""
 
 # From the event's own time, which counts the wait for a busy page, to the frame that shows what it did.
 WATCH_CLICKS = """() => {
@@ -46,11 +48,12 @@ def looking_at(url: str, panes: int) -> Iterator[Page]:
 
 
 def click_for(page: Page, seconds: float) -> list[float]:
-    """Click on the title bars of panes in view for `seconds`; milliseconds until each click was answered."""
+    """Click on the title bars of panes in view for `seconds` in all; milliseconds until each click was answered."""
+    end = time.monotonic() + seconds
+    page.wait_for_timeout(SETTLE_S * 1000)
     page.evaluate(WATCH_CLICKS)
     places = [box for bar in page.locator(".window .bar").all() if (box := bar.bounding_box()) and box["y"] < 900]
     chosen = random.Random(0)
-    end = time.monotonic() + seconds
     while time.monotonic() < end:
         box = chosen.choice(places)
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

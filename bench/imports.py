@@ -28,7 +28,7 @@ first named; *and FlexLogger* is with all that a training loop needs."""
 
 def run(session: Session) -> Result:
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for turn in range(session.pick(21, 4)):
+    for turn in range(session.pick(21, 3)):
         for name, arguments in COMMANDS.items():
             session.tell(f"round {turn + 1}: {name}")
             seconds = _run(arguments)
