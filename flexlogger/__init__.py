@@ -21,7 +21,8 @@ if TYPE_CHECKING:
         ValueRefusedError,
     )
     from flexlogger.logger import FlexLogger, get_preset_logger
-    from flexlogger.meters.catalog import MeterInfo, meter_info, meter_types
+    from flexlogger.meters.catalog import meter_info, meter_types
+    from flexlogger.meters.info import MeterInfo
     from flexlogger.plots.catalog import PlotInfo, plot_info, plot_types
 
 __version__ = "0.1.0"
@@ -32,7 +33,7 @@ _HOME = {
     "PresetInfo": "config.presets",
     "preset_info": "config.presets",
     "preset_names": "config.presets",
-    "MeterInfo": "meters.catalog",
+    "MeterInfo": "meters.info",
     "meter_info": "meters.catalog",
     "meter_types": "meters.catalog",
     "PlotInfo": "plots.catalog",

@@ -7,7 +7,7 @@ import inspect
 
 from flexlogger.catalog import Option
 from flexlogger.errors import MissingExtraError, UnknownNameError, unknown
-from flexlogger.meters.catalog import MeterInfo
+from flexlogger.meters.info import MeterInfo
 from flexlogger.records import Output
 
 _ANYTHING = ("string", "number", "boolean", "array", "object", "null")
