@@ -27,6 +27,9 @@ WATCH_CLICKS = """() => {
   }, true);
 }"""
 
+TITLE_BARS = """() => [...document.querySelectorAll('.window .bar')].map(bar => bar.getBoundingClientRect())
+  .map(box => [box.x + box.width / 2, box.y + box.height / 2]).filter(([x, y]) => y < innerHeight)"""
+
 
 def available() -> bool:
     """Whether there is a Chromium."""
@@ -50,13 +53,12 @@ def looking_at(url: str, panes: int) -> Iterator[Page]:
 def click_for(page: Page, seconds: float) -> list[float]:
     """Click on the title bars of panes in view for `seconds` in all; milliseconds until each click was answered."""
     end = time.monotonic() + seconds
+    places = page.evaluate(TITLE_BARS)
     page.wait_for_timeout(SETTLE_S * 1000)
     page.evaluate(WATCH_CLICKS)
-    places = [box for bar in page.locator(".window .bar").all() if (box := bar.bounding_box()) and box["y"] < 900]
     chosen = random.Random(0)
     while time.monotonic() < end:
-        box = chosen.choice(places)
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.click(*chosen.choice(places))
         page.wait_for_timeout(CLICK_EVERY_S * 1000)
     return [float(answered) for answered in page.evaluate("window.answered")]
 

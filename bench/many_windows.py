@@ -42,7 +42,7 @@ def run(session: Session) -> Result:
         Target(
             "a click is answered (p95)",
             "< 200 ms",
-            f"{short(percentile(answered, 0.95))} ms" if answered else "no browser",
+            f"{short(percentile(answered, 0.95))} ms" if answered else "–",
             percentile(answered, 0.95) < 200 if answered else None,
         ),
     ]
