@@ -43,7 +43,7 @@ docs: install ## write docs/reference/ from the code
 	$(BIN)/python -m docs.reference
 
 clean: ## remove everything that was made, except what runs have logged
-	rm -rf $(VENV) build dist *.egg-info flexlogger/server/static .pytest_cache .mypy_cache .ruff_cache .hypothesis .out
+	rm -rf $(VENV) .venv-bench build dist *.egg-info flexlogger/server/static .pytest_cache .mypy_cache .ruff_cache .hypothesis .out
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # `unpinned` marks a torch that is not held to our pin: one the user's Python has, or one from TORCH_INDEX.

@@ -163,9 +163,8 @@ class ThreadPipe:
             self._feed.write(batch)
         if self._dropped:
             self._feed.note_drops(self._dropped.copy())
-        if barrier is not None:
-            self._settle(barrier)
-        return bool(batch) and not self._feed.stuck
+        on = barrier is not None and self._settle(barrier)
+        return (bool(batch) or on) and not self._feed.stuck
 
     def _arrived(self, item: Item) -> None:
         self._large_arrived += weight(item)
@@ -190,16 +189,19 @@ class ThreadPipe:
         for _ in range(min(most, len(queue))):
             yield queue.popleft()
 
-    def _settle(self, barrier: Barrier) -> None:
+    def _settle(self, barrier: Barrier) -> bool:
+        """Set a barrier, or let it wait on; False where nothing can be done about it now."""
         if self._feed.stuck:
             self._queue.appendleft(barrier)
-        elif barrier.last_lap:
+            return False
+        if barrier.last_lap:
             barrier.reached.set()
-        else:
-            assert self._source is not None
-            self._source.drain(self._arrived)
-            barrier.last_lap = not self._source.pending
-            self._queue.append(barrier)
+            return True
+        assert self._source is not None
+        self._source.drain(self._arrived)
+        barrier.last_lap = not self._source.pending
+        self._queue.append(barrier)
+        return barrier.last_lap
 
     # ---- waiting
 
