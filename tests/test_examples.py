@@ -1,0 +1,28 @@
+"""Every example runs as a user runs it, and leaves what it says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flexlogger.server.process import ServerProcess
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+SAYS = {
+    "iris.py": "test accuracy",
+    "server_that_comes_and_goes.py": "all 1000 steps",
+    "torchnet_meters.py": "ClassErrorMeter",
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_example_runs(example: Path, server: ServerProcess, tmp_path: Path) -> None:
+    environment = os.environ | {"FLEXLOGGER_PORT": str(server.port), "FLEXLOGGER_DIR": str(tmp_path)}
+    command = [sys.executable, "-W", "ignore", str(example)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert SAYS[example.name] in done.stdout
