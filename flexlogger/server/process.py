@@ -77,7 +77,10 @@ def start_server(env_path: str | Path, port: int = 0, save_every: float = 5.0, t
     command = [sys.executable, "-m", "flexlogger.server", "--json", "--lifeline"]
     command += ["--port", str(port), "--env-path", str(env_path), "--save-every", str(save_every)]
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server, and never blocks it as a pipe would
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+    # A session of its own: Ctrl-C is for the caller, who may have something left to draw; the lifeline ends the server.
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+    )
     assert process.stdout is not None  # it is a pipe
     watchdog = threading.Timer(timeout, process.kill)
     watchdog.start()
