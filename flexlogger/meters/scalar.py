@@ -29,7 +29,7 @@ def read_number(value: Any, where: str) -> Number:
     if isinstance(value, float | int):
         return float(value)
     if isinstance(value, torch.Tensor):
-        if value.is_cpu and not value.ndim and value.is_floating_point():
+        if not value.ndim and value.is_floating_point() and not on_device(value):
             return value.item()  # the loss of nearly every loop; the checks below cost as much again
         if value.numel() != 1:
             raise ValueRefusedError(f"{where}: Expected one number but got a tensor of shape {shape(value)}; reduce it")
