@@ -35,12 +35,14 @@ Kind = Literal[
 class Datum(msgspec.Struct, frozen=True):
     """One value that is not a scalar: an own, read-only array, or a string (kinds text, table, figure).
 
-    Arrays are C-contiguous and little-endian. Images hold uint8.
+    Arrays are C-contiguous and little-endian. Images hold uint8. `captions` are what is said about the value: one of
+    an image or histogram, one of each image of a batch.
     """
 
     name: str
     kind: Kind
     value: np.ndarray[Any, Any] | str
+    captions: tuple[str, ...] = ()
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

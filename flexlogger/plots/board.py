@@ -167,7 +167,7 @@ class Board:
             elif isinstance(datum.value, np.ndarray) and datum.kind == "vector" and self._as_lines(datum, record):
                 continue
             elif (found := self._find(datum.name, datum.kind)) is not None:
-                self._store.latest[datum.name] = Latest(datum.kind, datum.value, record.step)
+                self._store.latest[datum.name] = Latest(datum.kind, datum.value, record.step, datum.captions)
                 self._touch(found[0].plot)
 
     def _as_lines(self, datum: Datum, record: Record) -> bool:

@@ -19,6 +19,7 @@ class Latest(msgspec.Struct, frozen=True):
     kind: Kind
     value: float | str | Array
     step: Step
+    captions: tuple[str, ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -34,17 +34,18 @@ class BlobStore:
         """Store a value and return its entry for the log line. Raises OSError where the disk refuses."""
         raw, shape, dtype = _encode(datum)
         if len(raw) <= INLINE_BYTES:
-            return DatumEntry(datum.name, datum.kind, shape, dtype, data=base64.b64encode(raw).decode())
+            inline = base64.b64encode(raw).decode()
+            return DatumEntry(datum.name, datum.kind, shape, dtype, data=inline, captions=datum.captions)
         digest = hashlib.sha256(raw).hexdigest()
         path = self.path(digest)
         if not path.exists():
             _write_whole(path, raw)
-        return DatumEntry(datum.name, datum.kind, shape, dtype, digest=digest)
+        return DatumEntry(datum.name, datum.kind, shape, dtype, digest=digest, captions=datum.captions)
 
     def get(self, entry: DatumEntry) -> Datum:
         """Read a value back. Raises OSError where its file is gone, ValueError where the content is not what it was."""
         raw = base64.b64decode(entry.data) if not entry.digest else self._read(entry.digest)
-        return Datum(entry.name, entry.kind, _decode(raw, entry))  # type: ignore[arg-type]  # a str from JSON
+        return Datum(entry.name, entry.kind, _decode(raw, entry), entry.captions)  # type: ignore[arg-type]  # a str from JSON
 
     def path(self, digest: str) -> Path:
         """Where the content with this digest lies."""

@@ -38,6 +38,7 @@ class DatumEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     dtype: str = ""
     data: str = ""
     digest: str = ""
+    captions: tuple[str, ...] = ()
 
 
 class Header(msgspec.Struct, frozen=True):
