@@ -25,21 +25,44 @@ class Colors:
     def __init__(self) -> None:
         self._slots: dict[tuple[str, str], int] = {}
 
+    def give(self, meter: str, suffix: str) -> None:
+        """Give a line its place in the palette: its meter, or its part, which all meters share."""
+        self._slots.setdefault(_key(meter, suffix), len(self._slots))
+
     def slot(self, meter: str, suffix: str) -> int:
-        """Return the place in the palette of a line: of its meter, or of its part, which all meters share.
+        """Return the place in the palette that a line was given; one that was given none has the first.
 
         >>> colors = Colors()
+        >>> for line in (("train", "@1"), ("train", "@5"), ("test", "@1")):
+        ...     colors.give(*line)
         >>> [colors.slot("train", "@1"), colors.slot("train", "@5"), colors.slot("test", "@1")]
         [0, 1, 0]
         """
-        return self._slots.setdefault(("part", suffix) if suffix else ("meter", meter), len(self._slots))
+        return self._slots.get(_key(meter, suffix), 0)
+
+
+def _key(meter: str, suffix: str) -> tuple[str, str]:
+    return ("part", suffix) if suffix else ("meter", meter)
+
+
+def settle(name: str, router: Router, seen: Mapping[str, Mapping[str, Kind]], colors: Colors) -> None:
+    """Give what plot `name` draws its colours. Done where something new has turned up, and never while drawing: so
+    they follow from the log alone, and a replay, which draws at other times, has the same."""
+    plot, meters = router.plots[name], router.meters_of(name)
+    if plot.type != "line":
+        for meter in meters:
+            colors.give(meter.name, "")
+        return
+    _reserve(meters, seen, colors)
+    for meter in meters:
+        for suffix, kind in seen.get(meter.name, {}).items():
+            if kind == "scalar" and _wanted(plot, meter, suffix):
+                colors.give(meter.name, suffix)
 
 
 def assemble(name: str, router: Router, store: Store, seen: Mapping[str, Mapping[str, Kind]], colors: Colors) -> Window:
     """Return plot `name` as it is now. `seen` are the outputs that have turned up, by meter, in order."""
     plot, meters = router.plots[name], router.meters_of(name)
-    if plot.type == "line":
-        _reserve(meters, seen, colors)
     feeds = tuple(
         _feed(plot, meter, rank, store, seen.get(meter.name, {}), colors) for rank, meter in enumerate(meters)
     )
@@ -54,9 +77,9 @@ def _reserve(meters: list[MeterDef], seen: Mapping[str, Mapping[str, Kind]], col
         for output in meter.outputs:
             if output.kind == "vector":
                 for label in meter.labels:
-                    colors.slot(meter.name, f"{output.name}.{label}")
+                    colors.give(meter.name, f"{output.name}.{label}")
             elif output.drawn and (output.kind == "scalar" or seen.get(meter.name, {}).get(output.name) == "scalar"):
-                colors.slot(meter.name, output.name)
+                colors.give(meter.name, output.name)
 
 
 def _feed(plot: PlotDef, meter: MeterDef, rank: int, store: Store, seen: Mapping[str, Kind], colors: Colors) -> Feed:

@@ -12,7 +12,7 @@ import numpy as np
 
 from flexlogger import faults
 from flexlogger.errors import FlexLoggerError
-from flexlogger.plots.assembly import Colors, assemble, size_of
+from flexlogger.plots.assembly import Colors, assemble, settle, size_of
 from flexlogger.plots.base import load
 from flexlogger.plots.routing import Route, Router
 from flexlogger.plots.store import MAX_LINES, Rows, Store
@@ -63,6 +63,8 @@ class Board:
         self._routes: dict[tuple[str, Kind], tuple[Route, Trace | None] | None] = {}
         self._names: dict[str, dict[str, Kind]] = {}
         """The outputs seen, with their kind, by meter: they are drawn in the order in which they turned up."""
+        self._unsettled: set[str] = set()
+        """Plots that something new has turned up in, and that has no colour yet."""
 
     def write(self, items: Sequence[Item]) -> None:
         """Take items in log order."""
@@ -114,7 +116,7 @@ class Board:
 
     def panel(self, plot: str) -> Panel:
         """Draw a plot as it is now. What cannot be drawn is a window that says so."""
-        window = self._window(plot)
+        window = self.window(plot)
         try:
             return load(window.plot.type).draw(window)
         except Exception as error:
@@ -122,6 +124,10 @@ class Board:
                 faults.swallow(f"drawing plot {plot!r}", error)
             self._note(f"plot {plot!r} cannot be drawn: {error}")
             return page(window, f"This plot cannot be drawn: {html.escape(str(error))}")
+
+    def window(self, plot: str) -> Window:
+        """Return what a plot draws as it is now."""
+        return assemble(plot, self._router, self._store, self._names, self._colors_of(plot))
 
     # Records
 
@@ -147,6 +153,7 @@ class Board:
             self._touch(route.plot)
             newest[name] = Latest("scalar", float(column[-1]), rows.last)
         self._store.latest.update(newest)
+        self._settle()
 
     def _one_by_one(self, group: list[Record]) -> None:
         """Keep of odd records what can be kept."""
@@ -169,6 +176,7 @@ class Board:
             elif (found := self._find(datum.name, datum.kind)) is not None:
                 self._store.latest[datum.name] = Latest(datum.kind, datum.value, record.step, datum.captions)
                 self._touch(found[0].plot)
+        self._settle()
 
     def _as_lines(self, datum: Datum, record: Record) -> bool:
         """Take a short vector of a line plot as one scalar an entry; False where it is none."""
@@ -202,6 +210,7 @@ class Board:
             self._note(f"more than {MAX_LINES:,} lines in all: values of further names are only logged")
             return None
         self._names.setdefault(route.meter, {})[route.suffix] = kind
+        self._unsettled.add(route.plot)
         return route, trace
 
     # What is not a record
@@ -226,6 +235,7 @@ class Board:
         self._router.define(definition)
         for name, kind in seen:
             self._find(name, kind)
+        self._settle()
         used = {(name, found[0].x) for (name, _), found in self._routes.items() if found is not None and found[1]}
         self._store.drop_lines(used)
         for name in self._router.plots:
@@ -247,9 +257,13 @@ class Board:
                 log.warning("flexlogger: %s", note)
         self.notes[note] += 1
 
-    def _window(self, plot: str) -> Window:
-        colors = self._colors.setdefault(plot, Colors())
-        return assemble(plot, self._router, self._store, self._names, colors)
+    def _settle(self) -> None:
+        for plot in self._unsettled:
+            settle(plot, self._router, self._names, self._colors_of(plot))
+        self._unsettled.clear()
+
+    def _colors_of(self, plot: str) -> Colors:
+        return self._colors.setdefault(plot, Colors())
 
 
 def _number(value: Any) -> float | None:

@@ -222,3 +222,20 @@ class TestNewDefinitions:
         after = {trace["name"]: trace["line"] for trace in made.panel("loss").data}
         assert {name: after[name] for name in colors} == colors
         assert after["val"]["color"] not in {line["color"] for line in colors.values()}
+
+
+class TestColours:
+    ITEMS = (
+        define([PlotDef("loss")], [MeterDef("a", "", "loss", (Output("", "any"),)), MeterDef("b", "", "loss")]),
+        Record(0, 0.0, {"b": 1.0}),
+        Record(1, 1.0, {"a": 1.0, "b": 1.0}),
+        define([PlotDef("loss")], [MeterDef("b", "", "loss"), MeterDef("c", "", "loss")]),
+        Record(2, 2.0, {"c": 1.0, "b": 1.0}),
+    )
+
+    def test_they_follow_from_the_log_whenever_it_was_looked_at(self):
+        watched = Board()
+        for item in self.ITEMS:
+            watched.write([item])
+            watched.panel("loss")
+        assert as_json(watched) == as_json(board(*self.ITEMS))
