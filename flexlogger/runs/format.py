@@ -41,8 +41,15 @@ class DatumEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     captions: tuple[str, ...] = ()
 
 
-class Header(msgspec.Struct, frozen=True):
-    """First line of a segment."""
+class Resume(msgspec.Struct, frozen=True):
+    """A run was taken up again at `step`: what was recorded before `time` at this step or a later one is hidden."""
+
+    step: Step
+    time: float
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """First line of a segment. `env` and `uid` say which windows it was drawn in."""
 
     flexlogger: int
     run: str
@@ -51,6 +58,10 @@ class Header(msgspec.Struct, frozen=True):
     pid: int
     rank: int
     start: float
+    project: str = ""
+    env: str = ""
+    uid: str = ""
+    resume: Resume | None = None
 
 
 class _DefinitionBody(msgspec.Struct, frozen=True):

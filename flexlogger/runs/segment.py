@@ -36,6 +36,10 @@ class SegmentWriter:
         run: str,
         *,
         rank: int = 0,
+        project: str = "",
+        env: str = "",
+        uid: str = "",
+        resume: lines.Resume | None = None,
         fsync: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -52,7 +56,7 @@ class SegmentWriter:
         host = re.sub(r"[^\w.]", "_", socket.gethostname()) or "host"
         name = f"{host}-{os.getpid()}-{int(start * 1000)}-{secrets.token_hex(3)}"
         self.path = run_dir / f"{name}.jsonl"
-        header = lines.Header(lines.VERSION, run, name, host, os.getpid(), rank, start)
+        header = lines.Header(lines.VERSION, run, name, host, os.getpid(), rank, start, project, env, uid, resume)
         self._buffer = bytearray(lines.seal(lines.encode_json(header)))
 
     @property
@@ -139,6 +143,10 @@ class Damage(msgspec.Struct):
     def __bool__(self) -> bool:
         return any(msgspec.structs.astuple(self))
 
+    def __add__(self, other: Damage) -> Damage:
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Damage(*(a + b for a, b in pairs))
+
     def __str__(self) -> str:
         counts = [f"{count} {name}" for name, count in msgspec.structs.asdict(self).items() if count]
         return ", ".join(counts) or "none"
@@ -224,12 +232,19 @@ class SegmentReader:
         return End(line.t, line.end or "finished")
 
 
+def read_header(path: Path) -> lines.Header | None:
+    """The header of a segment; None where its first line is not yet whole. Raises OSError, and DamagedLineError."""
+    with path.open("rb") as file:
+        line = file.readline()
+    return lines.decode_header(line[:-1]) if line.endswith(b"\n") else None
+
+
 def segments(run_dir: Path) -> list[Path]:
     """The segment files of a run, oldest first."""
-    return sorted(run_dir.glob("*-*-*-*.jsonl"), key=_start)
+    return sorted(run_dir.glob("*-*-*-*.jsonl"), key=lambda path: (start_of(path), path.name))
 
 
-def _start(path: Path) -> tuple[int, str]:
-    """A segment's start time, from its name; files that only look like segments come first."""
+def start_of(path: Path) -> float:
+    """A segment's start in unix seconds, from its name; 0 for a file that only looks like a segment."""
     start = path.stem.split("-")[-2]
-    return (int(start) if start.isdigit() else 0, path.name)
+    return int(start) / 1000 if start.isdecimal() else 0.0

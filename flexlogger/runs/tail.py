@@ -1,0 +1,233 @@
+"""All segments of a run as one stream, in order of time, for as long as they grow."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from flexlogger import faults
+from flexlogger.records import End, Event, Item, Record
+from flexlogger.runs.format import VERSION, DamagedLineError, Header, Resume
+from flexlogger.runs.segment import READ_BYTES, Damage, SegmentReader, read_header, segments, start_of
+
+LEAST_BYTES = 1 << 16
+SETTLED_S = 10.0
+"""A last line that has been without its end for this long will not get one."""
+
+
+class Batch(NamedTuple):
+    """Items of one segment, in its order. `rank` is that of the process that wrote them."""
+
+    rank: int
+    items: list[Item]
+
+
+class Tail:
+    """What is new in a run's segments, each time `read` is called: the whole history first, then what was appended.
+
+    Segments are merged by time, streaming: memory stays the same however long they are. Each segment keeps its own
+    order. What a `resume` hides is left out, whichever segment says it.
+
+    `skip` is the caller's own segment, whose items it has already; with it the `End` of other segments is left out
+    too, for they do not end this run. `ranks="first"` reads only what rank 0 wrote.
+
+    What is damaged is counted in `damage`, and told in one warning a segment, as is a file that cannot be read; it is
+    tried again at the next `read`.
+
+    Example:
+        tail = Tail(folder)
+        for rank, items in tail.read():
+            ...
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        skip: Path | None = None,
+        ranks: Literal["first", "all"] = "first",
+        *,
+        resume: Resume | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = folder
+        self.rewound = False
+        """True once a resume turned up that may hide what was already handed over: a reader that shows it starts over
+        with a new `Tail`."""
+        self._skip = skip
+        self._ranks = ranks
+        self._clock = clock
+        self._resumes = {resume} if resume is not None else set()
+        self._streams: dict[Path, _Stream] = {}
+        self._others: set[Path] = set()  # of ranks that are not read
+        self._unreadable: set[Path] = set()  # told once
+        self._told: set[Path] = set()  # whose damage was told
+        self._delivered = False
+
+    def read(self) -> Iterator[Batch]:
+        """Hand over what is on disk now and was not handed over before, in order of time. Raises no error."""
+        self._look()
+        for batch in self._merged():
+            items = self._shown(batch.items)
+            if items:
+                self._delivered = True
+                yield Batch(batch.rank, items)
+        self._tell_damage()
+
+    @property
+    def damage(self) -> Damage:
+        """What had to be skipped so far, in all segments. A last line that is still being written counts as torn."""
+        return sum((stream.damage() for stream in self._streams.values()), Damage())
+
+    @property
+    def headers(self) -> list[Header]:
+        """The headers of the segments that are read, oldest first."""
+        return [stream.header for stream in self._streams.values()]
+
+    # ---- segments
+
+    def _look(self) -> None:
+        """Find new segments; what they hide is known before the first item is handed over."""
+        try:
+            found = segments(self.folder)
+        except OSError as error:
+            self._refused(self.folder, error)
+            return
+        for path in found:
+            if path not in self._streams and path not in self._others and path != self._skip:
+                self._add(path)
+
+    def _add(self, path: Path) -> None:
+        try:
+            header = read_header(path)
+        except OSError as error:
+            self._refused(path, error)
+            return
+        except DamagedLineError:  # counted when it is read; all we need of it is in the name
+            header = Header(VERSION, self.folder.name, path.stem, "", 0, 0, start_of(path))
+        if header is None:
+            return
+        if header.resume is not None and header.resume not in self._resumes:
+            self._resumes.add(header.resume)
+            self.rewound |= self._delivered
+        if header.rank == 0 or self._ranks == "all":
+            self._streams[path] = _Stream(path, header)
+        else:
+            self._others.add(path)
+
+    # ---- items
+
+    def _merged(self) -> Iterator[Batch]:
+        """The segment that is furthest behind goes on until the next one's turn."""
+        streams = [stream for stream in self._streams.values() if self._tried(stream.path, stream.look)]
+        chunk = max(LEAST_BYTES, READ_BYTES // max(1, len(streams)))
+        queue = [(stream.front, index) for index, stream in enumerate(streams)]
+        heapq.heapify(queue)
+        while queue:
+            stream = streams[queue[0][1]]
+            if not self._tried(stream.path, partial(stream.load, chunk)):
+                heapq.heappop(queue)
+                continue
+            _, index = heapq.heappop(queue)
+            items = stream.take(queue[0][0] if queue else math.inf)
+            heapq.heappush(queue, (stream.front, index))
+            if items:
+                yield Batch(stream.header.rank, items)
+
+    def _shown(self, items: list[Item]) -> list[Item]:
+        if self._skip is not None:
+            items = [item for item in items if not isinstance(item, End)]
+        if self._resumes:
+            items = [item for item in items if not any(hides(resume, item) for resume in self._resumes)]
+        return items
+
+    # ---- what went wrong
+
+    def _tried(self, path: Path, act: Callable[[], bool]) -> bool:
+        """Do something with a file; False also where it cannot be read, which is told once."""
+        try:
+            return act()
+        except OSError as error:
+            self._refused(path, error)
+            return False
+
+    def _refused(self, path: Path, error: OSError) -> None:
+        if path not in self._unreadable:
+            self._unreadable.add(path)
+            faults.log.warning("flexlogger: %s cannot be read (%s); it is left out", path, error.strerror or error)
+
+    def _tell_damage(self) -> None:
+        for path, stream in self._streams.items():
+            if path not in self._told and (damage := stream.damage(self._clock())):
+                self._told.add(path)
+                faults.log.warning("flexlogger: %s: skipped what is damaged (%s)", path, damage)
+
+
+class _Stream:
+    """One segment: what was decoded of it and not yet handed over."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        self.header = header
+        self.front = header.start
+        """No item to come is older than this, as far as is known without reading on."""
+        self._reader = SegmentReader(path)
+        self._until = 0
+        self._items: list[Item] = []
+        self._at = 0
+
+    def look(self) -> bool:
+        """See how far the file goes now; False where there is nothing new. Raises OSError."""
+        self._until = self.path.stat().st_size
+        return self._until > self._reader.offset
+
+    def load(self, size: int) -> bool:
+        """Have something to take, reading on where need be; False at the end. Raises OSError."""
+        if self._at == len(self._items):
+            self._items, self._at = self._reader.read(size, self._until), 0
+        if self._items:
+            self.front = self._items[self._at].time
+        return bool(self._items)
+
+    def take(self, limit: float) -> list[Item]:
+        """The items up to time `limit`; none where the next one is later."""
+        items, start = self._items, self._at
+        if items[start].time > limit:
+            return []
+        whole = items[-1].time <= limit
+        self._at = len(items) if whole else max(start + 1, bisect_right(items, limit, start, key=_time))
+        self.front = items[self._at - 1].time
+        return items[start : self._at] if start or not whole else items
+
+    def damage(self, now: float = math.inf) -> Damage:
+        """What had to be skipped; a torn end only where nothing was written for `SETTLED_S` seconds."""
+        try:
+            damage = self._reader.finish()
+            writing = now - self.path.stat().st_mtime <= SETTLED_S
+        except OSError:
+            damage, writing = self._reader.damage, True
+        return msgspec.structs.replace(damage, torn=0) if writing else damage
+
+
+_time = attrgetter("time")
+
+
+def hides(resume: Resume, item: Item) -> bool:
+    """True for a record, or the event of a first non-finite value, that a resume has made void.
+
+    >>> hides(Resume(10, 5.0), Record(10, 4.0)), hides(Resume(10, 5.0), Record(10, 6.0))
+    (True, False)
+    """
+    if item.time >= resume.time:
+        return False
+    if isinstance(item, Record):
+        return item.step >= resume.step
+    return isinstance(item, Event) and item.kind == "nonfinite" and item.step is not None and item.step >= resume.step
