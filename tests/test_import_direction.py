@@ -96,7 +96,16 @@ def test_optional_libraries_are_imported_where_they_are_used(module: str) -> Non
     top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = [alias.name for node in top if isinstance(node, ast.Import) for alias in node.names]
     names += [str(node.module) for node in top if isinstance(node, ast.ImportFrom)]
-    tensors = part(module) in ("meters", "readback", "channels", "intake", "logger", "model", "integrations")
+    tensors = part(module) in (
+        "meters",
+        "readback",
+        "channels",
+        "intake",
+        "logger",
+        "model",
+        "tracking",
+        "integrations",
+    )
     tensors = tensors and module not in ("flexlogger.meters", "flexlogger.meters.catalog")
     allowed = ("torch",) if tensors else ()
     assert not [name for name in names if below(name, *HEAVY) and not below(name, *allowed)]

@@ -1,0 +1,1 @@
+"""The run API: what `flexlogger.runs` hands to a training script."""
