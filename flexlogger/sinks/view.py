@@ -52,6 +52,9 @@ class View:
         self._wake = threading.Event()
         self._due = 0.0
         self._failures = 0
+        self._outages = 0
+        self._away_since = 0.0
+        self._away_s = 0.0
         self._last_error = ""
         self._flushes = 0
         self._asked: list[threading.Event] = []
@@ -101,10 +104,14 @@ class View:
         return thread is self._thread
 
     def status(self) -> dict[str, Any]:
-        """Health: ok, consecutive failures, the last error, flushes done, items never shown, lines found damaged."""
+        """Health: ok, consecutive failures, the last error, how often and for how many seconds in all (until the try
+        that succeeded) it was away, flushes done, items never shown, lines found damaged."""
+        away = self._failures > 0
         return {
-            "ok": self._failures == 0,
+            "ok": not away,
             "failures": self._failures,
+            "outages": self._outages,
+            "away_s": round(self._away_s + (self._clock() - self._away_since if away else 0.0), 1),
             "error": self._last_error,
             "flushes": self._flushes,
             "unseen": self._handover.unseen,
@@ -154,6 +161,7 @@ class View:
             return False
         if self._failures:
             faults.log.warning("flexlogger: %s is back; its windows are drawn again in full", self.name)
+            self._away_s += self._clock() - self._away_since
         self._failures = 0
         self._last_error = ""
         self._flushes += 1
@@ -162,6 +170,9 @@ class View:
         return True
 
     def _failed(self, error: SinkError) -> None:
+        if not self._failures:
+            self._outages += 1
+            self._away_since = self._clock()
         self._failures += 1
         self._last_error = str(error)
         pause = min(BACK_OFF_S[0] * 2 ** min(self._failures - 1, 10), BACK_OFF_S[1])

@@ -55,6 +55,22 @@ def test_a_server_that_is_away_gives_one_warning_with_the_command_and_is_tried_a
     view.close(5)
 
 
+def test_outages_are_counted_with_their_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flexlogger.sinks.view.BACK_OFF_S", (0.01, 0.05))
+    now = [100.0]
+    sink = Flaky(failures=1)
+    view = View(sink, "visdom", clock=lambda: now[0])
+    view.offer(batch(0), None, 0)
+    while view.status()["ok"]:
+        assert sink.failed.wait(10)
+    now[0] += 60.0
+    assert view.status()["away_s"] == 60.0
+    assert view.flush(5)
+    now[0] += 60.0
+    assert (view.status()["outages"], view.status()["away_s"]) == (1, 60.0)
+    view.close(5)
+
+
 def test_closing_gives_up_soon_where_the_server_was_away_all_along() -> None:
     sink = Flaky(failures=10**9)
     view = View(sink, "visdom")
