@@ -41,6 +41,30 @@ class Event(Protocol):
         """True once everything before it on its stream is done."""
 
 
+class Waiting(Protocol):
+    """A record that is not complete yet."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of arrays it holds, as reserved."""
+
+    def arrived(self) -> bool:
+        """True once `record` need not wait."""
+
+    def record(self) -> Record:
+        """The record; called once, after it has arrived."""
+
+
+class Holder(Protocol):
+    """Keeps a record back for a moment because more may be added to it (`flexlogger.tracking.rows`)."""
+
+    def due(self) -> Waiting | None:
+        """Give up what was kept back long enough. Called by the pipe's worker."""
+
+    def forget(self) -> None:
+        """Drop it: in a forked child it is not ours."""
+
+
 class Copied(msgspec.Struct, frozen=True):
     """Host tensors that are filled once `event` has passed (None: they are already)."""
 
@@ -67,7 +91,7 @@ def copy_to_host(tensors: Sequence[torch.Tensor]) -> Copied:
     return Copied(hosts, event)
 
 
-class _Waiting(msgspec.Struct, frozen=True):
+class _OnDevice(msgspec.Struct, frozen=True):
     step: Step
     time: float
     values: dict[str, float]
@@ -80,13 +104,25 @@ class _Waiting(msgspec.Struct, frozen=True):
     def arrived(self) -> bool:
         return all(c.event is None or c.event.query() for c in self.copied)
 
+    def record(self) -> Record:
+        """Build the record from arrived copies: stacked scalars first, then one copy a reading."""
+        values = dict(self.values)
+        stacks = self.copied[: len(self.copied) - len(self.readings)]
+        numbers = [number for copied in stacks for number in copied.hosts[0].tolist()]
+        values.update(zip(self.scalar_names, numbers, strict=True))
+        data = list(self.data)
+        for reading, copied in zip(self.readings, self.copied[len(stacks) :], strict=True):
+            place(reading, to_array(copied.hosts[0]), values, data)
+        return Record(self.step, self.time, values, tuple(data))
+
 
 class Readback:
     """The FIFO. `copier` is how tensors leave a device; tests bring one whose events they set themselves."""
 
     def __init__(self, copier: Copier = copy_to_host) -> None:
         self._copier = copier
-        self._fifo: deque[_Waiting | Record] = deque()
+        self._fifo: deque[Waiting | Record] = deque()
+        self.holders: tuple[Holder, ...] = ()
         self._bytes_in = 0  # written by the training thread only
         self._bytes_out = 0  # … by the pipe's worker only
 
@@ -99,6 +135,8 @@ class Readback:
         """Drop everything: in a forked child neither the records nor the device's events are ours."""
         self._fifo = deque()
         self._bytes_in = self._bytes_out = 0
+        for holder in self.holders:
+            holder.forget()
 
     def push(
         self,
@@ -111,19 +149,40 @@ class Readback:
     ) -> bool:
         """Send off one `log` call: `values` and `data` are on the host, `scalars` (0-d tensors, stacked into one copy
         a device) and `readings` are not. False where too much waits already."""
-        size = sum(reading.value.nbytes for reading in readings)
-        if not self._has_room(size):
+        if not self.reserve(sum(reading.value.nbytes for reading in readings)):
             return False
+        self._fifo.append(self.start(step, time, values, data, scalars, readings))
+        return True
+
+    def start(
+        self,
+        step: Step,
+        time: float,
+        values: dict[str, float],
+        data: Sequence[Datum],
+        scalars: Mapping[str, torch.Tensor],
+        readings: Sequence[Reading],
+    ) -> Waiting:
+        """Start the copies of one `log` call, for which room was reserved; `queue` it later."""
         copied: list[Copied] = []
         names: list[str] = []
         for group in _by_device(scalars).values():
             names += [name for name, _ in group]
             copied.append(self._copier([_stack([tensor for _, tensor in group])]))
         copied += [self._copier([reading.value]) for reading in readings]
+        size = sum(reading.value.nbytes for reading in readings)
+        return _OnDevice(step, time, values, tuple(data), tuple(readings), tuple(names), tuple(copied), size)
+
+    def reserve(self, size: int) -> bool:
+        """Make room for `size` bytes that are to be queued; False where too much waits already."""
+        if not self._has_room(size):
+            return False
         self._bytes_in += size
-        waiting = _Waiting(step, time, values, tuple(data), tuple(readings), tuple(names), tuple(copied), size)
-        self._fifo.append(waiting)
         return True
+
+    def queue(self, waiting: Waiting) -> None:
+        """Queue a record for which room was reserved behind those that wait."""
+        self._fifo.append(waiting)
 
     def push_record(self, record: Record) -> bool:
         """Queue a record that is complete behind those that are not; False where too much waits already."""
@@ -138,18 +197,21 @@ class Readback:
 
     def drain(self, take: Callable[[Item], None]) -> None:
         """Hand over, in order, each record that has arrived, before it stops counting as pending."""
+        for holder in self.holders:
+            if (due := holder.due()) is not None:
+                self._fifo.append(due)
         while self._fifo:
             first = self._fifo[0]
-            if isinstance(first, _Waiting):
-                if not first.arrived():
-                    return
+            if isinstance(first, Record):
+                take(first)
+            elif first.arrived():
                 self._bytes_out += first.size
                 try:
-                    take(_resolve(first))
+                    take(first.record())
                 except Exception as error:  # a bug of ours must not hold up what waits behind it
                     faults.swallow("reading a value back from its device", error)
             else:
-                take(first)
+                return
             self._fifo.popleft()
 
 
@@ -165,18 +227,6 @@ def _stack(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     narrow = tensors[0].device.type == "mps" or all(t.dtype in exact_in_32 for t in tensors)
     wide = torch.float32 if narrow else torch.float64
     return torch.stack([t.detach().reshape(()).to(wide) for t in tensors])
-
-
-def _resolve(waiting: _Waiting) -> Record:
-    """Build the record from arrived copies: stacked scalars first, then one copy a reading."""
-    values = dict(waiting.values)
-    stacks = waiting.copied[: len(waiting.copied) - len(waiting.readings)]
-    numbers = [number for copied in stacks for number in copied.hosts[0].tolist()]
-    values.update(zip(waiting.scalar_names, numbers, strict=True))
-    data = list(waiting.data)
-    for reading, copied in zip(waiting.readings, waiting.copied[len(stacks) :], strict=True):
-        place(reading, to_array(copied.hosts[0]), values, data)
-    return Record(waiting.step, waiting.time, values, tuple(data))
 
 
 def place(reading: Reading, value: np.ndarray[Any, Any] | str, values: dict[str, float], data: list[Datum]) -> None:
