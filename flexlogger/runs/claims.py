@@ -62,7 +62,7 @@ class Claim:
 
     @property
     def held(self) -> bool:
-        """True from a `take` that succeeded until `release` or a `beat` that finds it lost; never in forked children."""
+        """True from a `take` that succeeded until it is released or `beat` finds it lost; not in forked children."""
         return self._fd is not None and self._pid == os.getpid()
 
     def holder(self) -> Holder | None:

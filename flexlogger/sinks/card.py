@@ -1,0 +1,82 @@
+"""The view that keeps `run.json`; that it is written again and again is the run's heart-beat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flexlogger.errors import SinkError
+from flexlogger.records import Item
+from flexlogger.runs.card import FILE, write_card
+from flexlogger.runs.claims import Claim
+from flexlogger.runs.ledger import Ledger
+from flexlogger.runs.surroundings import libraries, surroundings
+
+BEAT_S = 2.0
+
+
+class CardSink:
+    """Keeps `run.json` in `folder`, and the heart of `claims` beating; both at least every two seconds while it is
+    flushed that often.
+
+    A claim that turns out to be lost is told to `lost`. Surroundings are collected at the first flush. An `End` that
+    comes in is the run's end; without one the card goes on saying `running`, and its heart-beat stops.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        claims: Sequence[Claim] = (),
+        lost: Callable[[Claim], None] = lambda claim: None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        self._claims = list(claims)
+        self._lost = lost
+        self._clock = clock
+        self._ledger = Ledger()
+        self._around: dict[str, Any] = {}
+        self._changed = True
+        self._beat = 0.0
+
+    def write(self, batch: Sequence[Item]) -> None:
+        """Take items in log order."""
+        self._ledger.write(batch)
+        self._changed = self._changed or bool(batch)
+
+    def flush(self) -> None:
+        """Beat, and write the card where something has changed. Raises SinkError where the disk refuses."""
+        now = self._clock()
+        if not self._changed and (self._ledger.end is not None or now - self._beat < BEAT_S):
+            return
+        if not self._folder.is_dir():
+            return  # nothing was logged yet, or it was deleted: the log makes it, not its card
+        try:
+            self._beat_claims(now)
+            self._write(now)
+        except OSError as error:
+            raise SinkError(f"cannot write {self._folder / FILE} ({error.strerror or error})") from error
+        self._changed, self._beat = False, now
+
+    def _beat_claims(self, now: float) -> None:
+        for claim in [claim for claim in self._claims if not claim.beat(now)]:
+            self._claims.remove(claim)
+            self._lost(claim)
+
+    def _write(self, now: float) -> None:
+        self._around = self._around or surroundings()
+        card = msgspec.structs.replace(self._ledger.card(), **self._around)
+        card.id = card.id or self._folder.name
+        card.beat = now
+        end = self._ledger.end
+        if end is not None:
+            card.status, card.end, card.libraries = end.status, end.time, libraries()
+        write_card(self._folder, card)
+
+    def close(self) -> None:
+        """Nothing is held open."""
