@@ -1,4 +1,4 @@
-"""FlexLogger: meters fed by `add`, measured by `log`, declared by a config. The one place where stages meet."""
+"""FlexLogger: meters fed by `add`, measured by `log`, declared by a config."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import weakref
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from time import time
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
 from flexlogger.config.load import load
 from flexlogger.config.model import Dashboard
 from flexlogger.config.update import update
-from flexlogger.errors import UnknownNameError, ValueRefusedError, unknown
+from flexlogger.errors import ConfigError, Place, Problem, UnknownNameError, ValueRefusedError, unknown
 from flexlogger.intake import Intake
-from flexlogger.readback import Readback
-from flexlogger.records import Definition
-from flexlogger.wiring import Run, build_channels, open_run
-
-CLOSE_S = 5.0
+from flexlogger.session import Run, open_run, run_to_join
+from flexlogger.wiring import build_channels
 
 
 class Settings(TypedDict, total=False):
@@ -32,7 +28,13 @@ class Settings(TypedDict, total=False):
     port: int
     token: str
     project: str
-    run: str
+    run: Any
+    name: str
+    tags: Iterable[str]
+    notes: str
+    config: Any
+    resume_step: float
+    ranks: str
     dir: str
     sinks: Any
     layout: Mapping[str, Any]
@@ -52,6 +54,10 @@ class FlexLogger(Intake):
     `plots` and `meters` are mappings as in a YAML config, `settings` its other keys (`env`, `server`, `sinks` …).
     `viz` is a visdom.Visdom object of yours to draw through. `allow_imports` names packages whose classes a dotted
     `type` may import.
+
+    It opens a run of its own, unless `flexlogger.runs.init` opened one and the declaration names no other: then it
+    shares that one, with its dashboard. `run` may also be an open logger or run to share. The run ends with the last
+    of those who share it.
 
     Raises `ConfigError`, with every problem found, before anything is opened or imported.
 
@@ -96,11 +102,20 @@ class FlexLogger(Intake):
     def _open(self, source: Source, overrides: dict[str, Any], viz: Any, allow_imports: tuple[str, ...]) -> None:
         self._allow_imports = allow_imports
         self._channels = {}
+        shared = overrides.pop("run") if isinstance(getattr(overrides.get("run"), "session", None), Run) else None
         self._adopt(load(source, overrides=overrides, allow_imports=allow_imports))
-        readback = Readback()
-        self._run: Run = open_run(self._dashboard, viz, readback)
-        self._send_to(self._run.pipe, readback)
-        self._finalizer = weakref.finalize(self, self._run.close, CLOSE_S)
+        joined = shared.session if shared is not None else run_to_join(self._dashboard)
+        self._key = object()
+        if joined is not None:
+            self._refuse_clashes(joined, self._dashboard)
+        self._run: Run = joined or open_run(self._dashboard, viz)
+        self._run.join(self._key)
+        if joined is not None:
+            joined.add_sinks(self._dashboard)
+            joined.configure(self._dashboard.config)
+        self._finalizer = weakref.finalize(self, self._run.leave, self._key)
+        self._finalizer.atexit = False  # the run closes itself then, and knows how the interpreter ends
+        self._send_to(self._run.pipe, self._run.readback)
         self._define()
 
     def _adopt(self, dashboard: Dashboard) -> None:
@@ -110,8 +125,15 @@ class FlexLogger(Intake):
         self._measure_with(channels, dashboard.strict, dashboard.max_media)
 
     def _define(self) -> None:
-        meters = tuple(channel.definition() for channel in self._channels.values())
-        self._pipe.define(Definition(time(), self._dashboard.plots, meters, self._dashboard.layout))
+        meters = [channel.definition() for channel in self._channels.values()]
+        self._run.define(self._key, self._dashboard.plots, meters, self._dashboard.layout)
+
+    def _refuse_clashes(self, run: Run, dashboard: Dashboard) -> None:
+        """Raise ConfigError, before anything changes, for what others who share the run hold already."""
+        places = {f"meters.{meter.name}": meter.place for meter in dashboard.meters}
+        clashes = run.clashes(self._key, dashboard.plots, [meter.name for meter in dashboard.meters])
+        if clashes:
+            raise ConfigError([Problem(places.get(path, Place()), path, text) for path, text in clashes.items()])
 
     # ---- looking
 
@@ -134,8 +156,13 @@ class FlexLogger(Intake):
 
     @property
     def run(self) -> str:
-        """The run's name."""
-        return self._run.name
+        """The run's id."""
+        return self._run.id
+
+    @property
+    def session(self) -> Run:
+        """The open run, for others to share: `FlexLogger(plots, meters, run=stat)`."""
+        return self._run
 
     @property
     def folder(self) -> Path:
@@ -150,7 +177,7 @@ class FlexLogger(Intake):
     def status(self) -> dict[str, Any]:
         """Health in plain data: items queued, written and dropped by reason, refused media, first non-finite values,
         and each view's state."""
-        return {"run": self.run, "url": self.url, "refused": dict(self._refused), **self._pipe.status()}
+        return {"refused": dict(self._refused), **self._run.status()}
 
     def __repr__(self) -> str:
         rows = [("meter", "type", "plot", "last")]
@@ -180,8 +207,9 @@ class FlexLogger(Intake):
         fixed = sorted(set(changes) - {"plots", "meters", "layout"})
         if fixed:
             raise ValueRefusedError(f"update_definition: expected plots, meters or layout, got {', '.join(fixed)}")
-        self._adopt(update(self._dashboard, changes, self._allow_imports))
-        self._run.own(self._dashboard.plots)
+        updated = update(self._dashboard, changes, self._allow_imports)
+        self._refuse_clashes(self._run, updated)
+        self._adopt(updated)
         self._define()
 
     def remove(self, name: str) -> None:
@@ -203,7 +231,8 @@ class FlexLogger(Intake):
         return self._pipe.flush(timeout, views)
 
     def close(self) -> None:
-        """Write what is left and end the run. Waits at most 5 s for the log and 5 s for the views."""
+        """Write what is left and leave the run, which ends with the last of those who share it. Waits at most 5 s for
+        the log and 5 s for the views."""
         self._finalizer()
 
     def __enter__(self) -> Self:

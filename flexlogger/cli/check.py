@@ -51,7 +51,7 @@ def _drawn(config: str, allowed: tuple[str, ...], server: str | None, port: int 
 
 def _text(config: str, dashboard: Dashboard) -> str:
     meters = "\n".join(f"  {m.name} → {m.target}" for m in dashboard.meters)
-    notes = "".join(f"note: {note}\n" for note in dashboard.notes)
+    notes = "".join(f"note: {note}\n" for note in dashboard.remarks)
     return f"{notes}{config}: {len(dashboard.plots)} plots, {len(dashboard.meters)} meters, no problems\n{meters}"
 
 
@@ -60,5 +60,5 @@ def _plain(dashboard: Dashboard) -> dict[str, object]:
     return {
         "plots": dashboard.plots,
         "meters": [{"name": m.name, "type": m.type, "target": m.target} for m in dashboard.meters],
-        "notes": dashboard.notes,
+        "notes": dashboard.remarks,
     }

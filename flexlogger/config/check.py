@@ -10,8 +10,9 @@ import msgspec
 from flexlogger.catalog import describe
 from flexlogger.config.check_meters import Meter, MeterCheck
 from flexlogger.config.check_plots import Plot, assign, check_x, read_plot, settle
-from flexlogger.config.environment import disclose
+from flexlogger.config.environment import as_written, disclose
 from flexlogger.config.fields import LAYOUT, SINKS, TOP
+from flexlogger.config.hyper import plain_data
 from flexlogger.config.model import Dashboard, MeterConfig, SinkConfig
 from flexlogger.config.names import label_refusal, name_refusal
 from flexlogger.config.phases import MARK, expand
@@ -21,7 +22,10 @@ from flexlogger.errors import nearest, unknown
 from flexlogger.records import Layout
 
 _NAMES = ("env", "uid", "project", "run")
-_AS_IT_IS = ("env", "uid", "server", "port", "token", "project", "run", "dir", "max_media", "fsync", "strict")
+_AS_IT_IS = (
+    *("env", "uid", "server", "port", "token", "project", "run", "name", "notes", "resume_step", "ranks"),
+    *("dir", "max_media", "fsync", "strict"),
+)
 _KEYS = [option.name for option in TOP]
 _DECLARING = ("extends", "phases", "plots", "meters")
 """Where one of these is misspelt or no mapping, what it would declare is not missed anywhere else."""
@@ -60,7 +64,9 @@ def check(root: Table, complete: bool, allowed: Iterable[str], problems: Problem
         sinks=_sinks(top, problems),
         layout=_layout(root, top, plots, complete, problems),
         runlog=top.values.get("runlog", True) in (True, "on"),
-        notes=tuple(_note(meter) for meter in implicit),
+        tags=tuple(dict.fromkeys(disclose(top.values.get("tags", [])))),
+        config=plain_data(as_written(top.values.get("config", {}))),
+        remarks=tuple(_remark(meter) for meter in implicit),
         **disclose(settings),
     )
 
@@ -95,7 +101,7 @@ def _names(top: Section, problems: Problems) -> None:
         refusal = name_refusal(top.values[key]) if key in top.values else None
         if refusal:
             problems.add(top.at(key), key, refusal)
-    for key in ("server", "token", "dir"):
+    for key in ("server", "token", "dir", "name"):
         if key in top.values and not (top.values[key].strip() and top.values[key].isprintable()):
             problems.add(top.at(key), key, f"expected printable text, but got {top.values[key]!r}")
 
@@ -116,7 +122,7 @@ def _implicit(
     return found
 
 
-def _note(meter: MeterConfig) -> str:
+def _remark(meter: MeterConfig) -> str:
     return f"{meter.place}: plots.{meter.name}: no meter goes here, so it shows the last value added as {meter.name!r}"
 
 

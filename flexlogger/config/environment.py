@@ -44,6 +44,21 @@ def _leaf(leaf: Leaf, problems: Problems, path: str, variables: Mapping[str, str
     return Leaf(FromEnvironment(_VARIABLE.sub(value, leaf.value), leaf.value), leaf.place)
 
 
+def as_written(value: Any) -> Any:
+    """Return plain data whose strings stand as they were declared, without what environment variables hold.
+
+    >>> as_written({"key": FromEnvironment("secret", "${env:KEY}")})
+    {'key': '${env:KEY}'}
+    """
+    if isinstance(value, FromEnvironment):
+        return value.declared
+    if isinstance(value, dict):
+        return {key: as_written(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_written(item) for item in value]
+    return value
+
+
 def disclose(value: Any) -> Any:
     """Return plain data whose strings show what they hold.
 

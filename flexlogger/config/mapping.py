@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import sys
+from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,7 +79,9 @@ class _Walk:
         return value
 
     def _resolved(self, value: Any, path: str) -> Any:
-        """A DictConfig or ListConfig becomes plain data, its interpolations resolved."""
+        """Parsed arguments become a mapping; a DictConfig or ListConfig plain data, its interpolations resolved."""
+        if isinstance(value, Namespace):
+            return vars(value)
         omegaconf = sys.modules.get("omegaconf")  # whoever holds one of its objects has imported it
         if omegaconf is None or not omegaconf.OmegaConf.is_config(value):
             return value

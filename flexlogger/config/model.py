@@ -54,6 +54,13 @@ class Dashboard(msgspec.Struct, frozen=True):
     token: str | None = None
     project: str | None = None
     run: str | None = None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    config: dict[str, Any] = {}
+    """Hyper-parameters: plain data; what came from an environment variable stands here as it was written."""
+    resume_step: float | None = None
+    ranks: str = "first"
     dir: str | None = None
     sinks: tuple[SinkConfig, ...] = (SinkConfig("visdom"),)
     layout: Layout = Layout()
@@ -63,7 +70,7 @@ class Dashboard(msgspec.Struct, frozen=True):
     fsync: float | None = None
     """Seconds between fsync calls of the run log; None leaves it to the operating system."""
     strict: bool = True
-    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     """What `check` wants to point out without refusing: implicit meters, plots without data."""
 
     def __repr__(self) -> str:

@@ -19,7 +19,10 @@ from flexlogger.config.tree import Entry, Items, Leaf, Problems, Table
 from flexlogger.errors import Place
 from flexlogger.records import PlotDef
 
-_SETTINGS = ("env", "uid", "server", "port", "token", "project", "run", "dir", "max_media", "runlog", "fsync", "strict")
+_SETTINGS = (
+    *("env", "uid", "server", "port", "token", "project", "run", "name", "notes", "config", "resume_step", "ranks"),
+    *("dir", "max_media", "runlog", "fsync", "strict"),
+)
 
 
 def update(dashboard: Dashboard, changes: Mapping[str, Any], allow_imports: Iterable[str] = ()) -> Dashboard:
@@ -56,6 +59,7 @@ def as_mapping(dashboard: Dashboard) -> dict[str, Any]:
     return {
         "phases": list(dashboard.phases),
         **settings,
+        "tags": list(dashboard.tags),
         "sinks": [_sink(sink) for sink in dashboard.sinks],
         "layout": layout,
         "plots": {plot.name: _plot(plot) for plot in dashboard.plots},

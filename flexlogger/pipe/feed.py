@@ -165,6 +165,10 @@ class Feed:
         shown = [view.wait(event, max(0.0, deadline - time.monotonic())) for view, event in asked]
         return all(shown)
 
+    def add_view(self, view: Outlet) -> None:
+        """Deliver to one more view."""
+        self.views = (*self.views, view)
+
     def release_views(self, names: Collection[str], timeout: float) -> None:
         """Let go of some views; what is delivered later is only in the log."""
         released = [view for view in self.views if view.name in names]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, Protocol
 
 from flexlogger import faults
+from flexlogger.pipe.base import Outlet
 from flexlogger.pipe.feed import Feed
 from flexlogger.records import ITEM_BYTES, Definition, Item, weight
 
@@ -250,6 +251,11 @@ class ThreadPipe:
     def runs_in(self, thread: threading.Thread) -> bool:
         """True where `thread` is one of the pipe's own, which cannot wait for itself."""
         return thread is self._worker or self._feed.runs_in(thread)
+
+    def add_view(self, view: Outlet) -> None:
+        """Show what is written from now on to one more view."""
+        with self._lock:
+            self._feed.add_view(view)
 
     def release_views(self, names: Collection[str], timeout: float) -> None:
         """Let some views show what is left and stop; the log and the other views go on."""

@@ -58,7 +58,7 @@ def test_the_dictionaries_of_the_first_readme():
         ("test_loss", False),
         ("images", True),
     ]
-    assert dashboard.notes == (
+    assert dashboard.remarks == (
         "<dict>: plots.images: no meter goes here, so it shows the last value added as 'images'",
     )
 

@@ -31,7 +31,7 @@ def test_an_exception_in_the_loop_keeps_everything_before_it(tmp_path: Path) -> 
     body = "stat = logger()\nfor n in range(100):\n    stat.add(loss=float(n)); stat.log(n)\n    1 / (99 - n)"
     (segment,), errors = run(HEAD + body, tmp_path, status=1)
     assert [step for step, _ in segment.series("loss")] == list(range(100))
-    assert segment.status == "finished"
+    assert segment.status == "crashed"
     assert "ZeroDivisionError" in errors
     assert "flexlogger" not in errors.replace("ZeroDivisionError", "")
 

@@ -1,0 +1,247 @@
+"""An open run: one folder, one pipe, one dashboard, shared by everyone in this process who logs into it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from flexlogger import faults
+from flexlogger.config.hyper import plain_data
+from flexlogger.config.model import Dashboard
+from flexlogger.declared import Declarations
+from flexlogger.errors import ConfigError, Place, Problem
+from flexlogger.identity import Identity, Resume, check_resume, check_writable, identify
+from flexlogger.pipe.feed import Feed
+from flexlogger.pipe.thread import ThreadPipe
+from flexlogger.ranks import Rank, this_rank
+from flexlogger.readback import Readback
+from flexlogger.records import Event, Layout, MeterDef, PlotDef, Step
+from flexlogger.runs.segment import SegmentWriter, segments
+from flexlogger.sinks.visdom import window_id
+from flexlogger.views import Views, own_sinks
+
+CLOSE_S = 5.0
+CLOSE_VIEWS_S = 2.0
+_PLAIN = Layout()
+
+
+class Run:
+    """An open run. It ends when the last of those who joined it leaves, at `close`, or at the interpreter's exit.
+
+    `id` names the folder, `name` is for people. `rank` of `world` is which process of one training this is. `owner`
+    says whether this process draws the run. `config` are the hyper-parameters recorded so far. `started` is in unix
+    seconds. `ending` is what the log's last line will say.
+    """
+
+    def __init__(self, identity: Identity, where: Rank, views: Views, feed: Feed) -> None:
+        self.identity = identity
+        self.id = identity.id
+        self.name = identity.name
+        self.project = identity.project
+        self.folder = identity.folder
+        self.env = identity.env
+        self.uid = identity.uid
+        self.rank, self.world = where
+        self.owner = where.rank == 0
+        self.url = views.url(identity.env)
+        self.readback = Readback()
+        self.pipe = ThreadPipe(feed, source=self.readback)
+        self.config: dict[str, Any] = {}
+        self.started = time.time()
+        self.ending = "finished"
+        self.closed = False
+        self._servers = views.servers
+        self._windows: frozenset[str] = frozenset()
+        self._declarations = Declarations()
+        self._members: set[Hashable] = set()
+        self._pid = os.getpid()
+
+    # ---- who shares it
+
+    def join(self, who: Hashable) -> None:
+        """Share the run: it stays open until `who` leaves."""
+        self._members.add(who)
+
+    def leave(self, who: Hashable) -> None:
+        """Stop sharing; the last one closes the run."""
+        self._members.discard(who)
+        self._declarations.leave(who)
+        if not self._members:
+            self.close(CLOSE_S)
+
+    def clashes(self, who: Hashable, plots: Iterable[PlotDef], meters: Iterable[str]) -> dict[str, str]:
+        """What of a declaration (plots, names of meters) others of this run hold already: {key path: message}."""
+        return self._declarations.clashes(who, plots, meters)
+
+    def define(
+        self, who: Hashable, plots: Sequence[PlotDef], meters: Sequence[MeterDef], layout: Layout = _PLAIN
+    ) -> None:
+        """Declare what `who` logs, in place of what it declared before. Raises ConfigError where others hold a name."""
+        names = [meter.name for meter in meters]
+        problems = [Problem(Place(f"<run {self.id}>"), *clash) for clash in self.clashes(who, plots, names).items()]
+        if problems:
+            raise ConfigError(problems)
+        self._declarations.put(who, plots, meters, layout)
+        definition = self._declarations.merged(time.time())
+        self._own(definition.plots)
+        self.pipe.define(definition)
+
+    # ---- what happens to it
+
+    def event(self, kind: str, info: Mapping[str, Any], step: Step | None = None) -> None:
+        """Record something that is no measurement."""
+        self.pipe.submit(Event(time.time(), kind, dict(info), step))
+
+    def configure(self, changes: Mapping[str, Any]) -> None:
+        """Record hyper-parameters, over those of the same names."""
+        changes = plain_data(changes)
+        if changes:
+            self.config.update(changes)
+            self.event("config", {"set": changes})
+
+    def status(self) -> dict[str, Any]:
+        """Health in plain data: counts of the pipe, and the state of each view."""
+        return {"run": self.id, "url": self.url, "owner": self.owner, **self.pipe.status()}
+
+    def flush(self, timeout: float = 10.0, views: bool = True) -> bool:
+        """Wait until all that was logged is on disk, with `views` also on the dashboards; False where time ran out."""
+        return self.pipe.flush(timeout, views)
+
+    def add_sinks(self, dashboard: Dashboard) -> None:
+        """Feed the sink objects that a declaration brings from code too; its other sinks are the run's own."""
+        for view in own_sinks(dashboard, segments(self.folder)):
+            self.pipe.add_view(view)
+
+    # ---- windows
+
+    def _own(self, plots: Iterable[PlotDef]) -> None:
+        """Become the one that draws these windows: an older run of this process that drew one of them (a notebook
+        cell that was run again) stops drawing on the dashboard, and goes on logging."""
+        if not (self.owner and self._servers):
+            return
+        ids = [window_id(self.uid, plot.opts.get("env", self.env), plot.name) for plot in plots]
+        self._windows = frozenset(f"{server} {id}" for server in self._servers for id in ids)
+        for other in list(_open):
+            if other is not self and other._windows & self._windows:
+                other._windows = frozenset()
+                other.pipe.release_views(("visdom",), CLOSE_VIEWS_S)
+                faults.log.info("flexlogger: run %s draws the windows of run %s from now on", self.id, other.id)
+
+    # ---- the end
+
+    def close(self, timeout: float = CLOSE_S) -> None:
+        """Close the pipe; tell what did not get through. The garbage collector may call this in one of the pipe's own
+        threads, which cannot wait for itself: another thread does."""
+        if self.pipe.runs_in(threading.current_thread()):
+            threading.Thread(target=self._close, args=(timeout,), name="flexlogger-close").start()
+        else:
+            self._close(timeout)
+
+    def _close(self, timeout: float) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        _forget(self)
+        complete = self.pipe.close(timeout, self.ending if os.getpid() == self._pid else "forked")
+        told = self.pipe.status()
+        if told["dropped"]:
+            faults.log.warning("flexlogger: dropped, by reason: %s", told["dropped"])
+        if told["unencodable"]:
+            faults.log.warning("flexlogger: %d records could not be encoded", told["unencodable"])
+        if complete:
+            return
+        if told["stuck"] or told["dropped"].get("not written before close"):
+            faults.log.warning("flexlogger: the run log in %s is not complete", self.folder)
+        else:
+            faults.log.warning(
+                "flexlogger: the dashboard is not complete; everything is in the log, and drawn again by: "
+                "flexlogger replay %s --to visdom",
+                self.folder,
+            )
+
+
+# ---- the runs of this process
+
+_open: list[Run] = []
+_current: Run | None = None
+
+
+def current() -> Run | None:
+    """The run that this process has made its current one, where it is still open."""
+    return _current
+
+
+def make_current(run: Run | None) -> None:
+    """Let loggers that name no run of their own join `run` from now on; None: let them open their own."""
+    global _current
+    _current = run
+
+
+def run_to_join(dashboard: Dashboard) -> Run | None:
+    """The current run, where a declaration asks for no other one."""
+    asks = dashboard.project or dashboard.dir or not dashboard.runlog
+    return None if _current is None or asks or dashboard.run not in (None, _current.id) else _current
+
+
+def _forget(run: Run) -> None:
+    if run in _open:
+        _open.remove(run)
+    if run is _current:
+        make_current(None)
+
+
+@atexit.register
+def _close_all() -> None:
+    for run in list(_open):
+        if _has_crashed() and run.ending == "finished":
+            run.ending = "crashed"
+        run.close()
+
+
+def _has_crashed() -> bool:
+    """True where the interpreter ends because of an error that nobody caught. At a prompt, those end nothing."""
+    error = getattr(sys, "last_value", None)
+    return error is not None and not isinstance(error, KeyboardInterrupt) and not hasattr(sys, "ps1")
+
+
+# ---- opening
+
+
+def open_run(
+    dashboard: Dashboard,
+    viz: Any = None,
+    *,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    notes: str = "",
+    config: Mapping[str, Any] | None = None,
+    resume: Resume | None = None,
+) -> Run:
+    """Open the run of a dashboard: its folder, its views, its pipe. What is given here adds to what the dashboard says.
+
+    An id that exists already is continued; with `resume="never"` it is refused, and with "must" one that does not.
+
+    Raises RunLogError where the log cannot be kept or the run is not what `resume` asks for, ValueRefusedError for
+    settings that cannot be.
+    """
+    where = this_rank()
+    identity = identify(dashboard, where, name, tags, notes)
+    check_resume(identity, resume)
+    if dashboard.runlog:
+        check_writable(identity.folder)
+    views = Views(dashboard, viz)
+    history = segments(identity.folder) if identity.folder.is_dir() else []
+    opened = views.open(identity.env, identity.uid, history) if where.rank == 0 else []
+    writer = partial(SegmentWriter, identity.folder, identity.id, rank=where.rank, fsync=dashboard.fsync)
+    run = Run(identity, where, views, Feed(writer if dashboard.runlog else None, opened))
+    _open.append(run)
+    if run.owner:
+        run.event("run", identity.as_info() | {"url": run.url, "config": {}})
+    run.configure({**dashboard.config, **(config or {})})
+    return run
