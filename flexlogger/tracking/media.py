@@ -25,10 +25,14 @@ DOCTYPE = "<!doctype html>"
 
 @runtime_checkable
 class Loggable(Protocol):
-    """What knows how to travel: everything of this module, tables and charts."""
+    """What knows how to travel: everything of this module, tables and charts.
+
+    Where it has `nbytes`, that is about what it holds in memory; where it has `copy`, it may still change.
+    """
 
     def to_datum(self, name: str) -> Datum:
-        """Return the value as it is now, called `name`. May encode, and may wait for a device."""
+        """Return the value as it is now, called `name`. May encode, and may wait for a device: whoever logs it calls
+        this in another thread than training's."""
 
 
 class Image:
@@ -49,6 +53,7 @@ class Image:
         self.caption = utf8(caption or "")
         self._mode = pictures.checked_mode(mode)
         self._host = _Host(pictures.pixels_of(data))
+        self.nbytes = self._host.nbytes
 
     def pixels(self) -> np.ndarray[Any, Any]:
         """Return (H, W) or (H, W, 3 or 4) uint8; waits for the device that the picture is on."""
@@ -74,6 +79,7 @@ class Images:
         if not images:
             raise ValueRefusedError("Images: expected at least one Image, but got none")
         self._images = tuple(images)
+        self.nbytes = sum(image.nbytes for image in images)
 
     def to_datum(self, name: str) -> Datum:
         """Return them as kind images."""
@@ -131,6 +137,7 @@ class Html:
 
     def __init__(self, data: Any) -> None:
         self.html = utf8(_read(data))
+        self.nbytes = len(self.html)
 
     def to_datum(self, name: str) -> Datum:
         """Return it as kind text, beginning with what tells HTML from other text."""
@@ -142,14 +149,18 @@ class Html:
 
 
 def loggable(value: Any) -> Loggable | None:
-    """Return what knows how to travel: the value itself, or a grid of a list of images; None for anything else.
+    """Return what knows how to travel and does not change: the value itself, a copy of a table, a grid of a list of
+    images; None for anything else.
 
     >>> loggable([1, 2]) is None
     True
     """
     if isinstance(value, list | tuple) and value and all(isinstance(entry, Image) for entry in value):
         return Images(value)
-    return value if isinstance(value, Loggable) and not isinstance(value, type) else None
+    if not isinstance(value, Loggable) or isinstance(value, type):
+        return None
+    own: Loggable = value.copy() if hasattr(value, "copy") else value
+    return own
 
 
 class _Host:
@@ -157,6 +168,7 @@ class _Host:
 
     def __init__(self, *tensors: torch.Tensor) -> None:
         self.shape = tuple(tensors[0].shape)
+        self.nbytes = sum(tensor.nbytes for tensor in tensors)
         self._copied = [copy_to_host([tensor]) for tensor in tensors]
 
     def arrays(self) -> list[np.ndarray[Any, Any]]:
@@ -173,8 +185,8 @@ def _counted(counts: Any, edges: Any) -> np.ndarray[Any, Any]:
     if counts.ndim != 1 or edges.shape != (len(counts) + 1,) or not 1 <= len(counts) <= MAX_BINS:
         expected = f"expected (counts, edges) with one more edge than counts, at most {MAX_BINS}"
         raise ValueRefusedError(f"Histogram: np_histogram: {expected}, but got shapes {counts.shape}, {edges.shape}")
-    if not np.isfinite(counts).all() or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
-        raise ValueRefusedError("Histogram: np_histogram: expected finite counts, and finite edges that ascend")
+    if not np.isfinite(counts).all() or not np.isfinite(edges).all() or not (np.diff(edges) >= 0).all():
+        raise ValueRefusedError("Histogram: np_histogram: expected finite counts, and finite edges that do not descend")
     return np.stack([edges, np.append(counts, 0.0)])
 
 

@@ -43,6 +43,7 @@ class Table:
         names, rows = _read(data if dataframe is None else dataframe, columns)
         self.columns = _names(names)
         self._rows: list[Row] = []
+        self.nbytes = 0
         for row in rows:
             if not isinstance(row, Iterable) or isinstance(row, str):
                 raise ValueRefusedError(f"Table: row {len(self._rows)}: expected a list of cells, but got {row!r}")
@@ -61,7 +62,9 @@ class Table:
         if len(row) != len(self.columns):
             wanted = f"expected {len(self.columns)} cells ({', '.join(self.columns)})"
             raise ValueRefusedError(f"Table: row {len(self._rows)}: {wanted}, but got {len(row)}")
-        self._rows.append(tuple(map(_cell, row)))
+        cells = tuple(map(_cell, row))
+        self._rows.append(cells)
+        self.nbytes += sum(map(_weight, cells))
 
     def add_column(self, name: str, data: Iterable[Any]) -> None:
         """Add a column of one cell a row. Raises ValueRefusedError for another number of cells, or a name in use."""
@@ -72,6 +75,7 @@ class Table:
         rows = self._rows if self.columns else [()] * len(cells)
         self._rows = [(*row, cell) for row, cell in zip(rows, cells, strict=True)]
         self.columns = columns
+        self.nbytes += sum(map(_weight, cells))
 
     def get_column(self, name: str, convert_to: str | None = None) -> Any:
         """Return the cells of a column, as a list, or as an array with `convert_to="numpy"`.
@@ -94,6 +98,7 @@ class Table:
         """Return the table as it is now."""
         other = Table(columns=self.columns)
         other._rows = list(self._rows)
+        other.nbytes = self.nbytes
         return other
 
     def to_json(self) -> str:
@@ -160,6 +165,10 @@ def _cell(value: Any) -> Any:
         if isinstance(value, kind):
             return kind(value)
     return utf8(value.html if isinstance(value, Html) else value)
+
+
+def _weight(cell: Any) -> int:
+    return cell.nbytes if isinstance(cell, Image) else 64 + (len(cell) if isinstance(cell, str) else 0)
 
 
 def _encoded(cell: Any) -> Any:
