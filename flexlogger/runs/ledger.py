@@ -11,7 +11,7 @@ import msgspec
 from flexlogger.records import End, Event, Item, Record
 from flexlogger.runs.card import Card
 from flexlogger.runs.secrets import hide
-from flexlogger.runs.summary import Summary
+from flexlogger.runs.summaries import Summary
 
 MAX_ARTIFACTS = 1000
 _SAID = ("id", "project", "name", "tags", "notes", "env", "uid", "url", "rank", "world")
@@ -69,8 +69,7 @@ class Ledger:
         elif event.kind == "config":
             card.config = {**card.config, **hide(info.get("set", {}))}
         elif event.kind == "nonfinite":
-            first = {key: value for key, value in info.items() if key != "name"}
-            card.nonfinite = {str(info.get("name")): first} | card.nonfinite
+            self._nonfinite(str(info.get("name")), info)
         elif event.kind == "drops":
             self._drops(info)
         elif event.kind == "artifact" and info not in card.artifacts:
@@ -86,6 +85,12 @@ class Ledger:
         self._owners += 1
         self._counted = {}
         self.end = None
+
+    def _nonfinite(self, name: str, info: dict[str, Any]) -> None:
+        """The first of each name stays: a resumed run's process finds its own first one."""
+        known = self._card.nonfinite
+        if name not in known:
+            self._card.nonfinite = {**known, name: {key: value for key, value in info.items() if key != "name"}}
 
     def _drops(self, info: dict[str, int]) -> None:
         """Each process counts from zero, and says its sums so far."""
