@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flexlogger.config.presets import PresetInfo, preset_info, preset_names
     from flexlogger.errors import (
+        ArtifactError,
         ConfigError,
         FlexLoggerError,
         MissingExtraError,
@@ -39,6 +40,7 @@ _HOME = {
     "PlotInfo": "plots.catalog",
     "plot_info": "plots.catalog",
     "plot_types": "plots.catalog",
+    "ArtifactError": "errors",
     "ConfigError": "errors",
     "FlexLoggerError": "errors",
     "MissingExtraError": "errors",
@@ -50,6 +52,7 @@ _HOME = {
 }
 
 __all__ = [
+    "ArtifactError",
     "ConfigError",
     "FlexLogger",
     "FlexLoggerError",

@@ -6,6 +6,8 @@ FlexLoggerError
 ├── ValueRefusedError    a call was given a value it cannot take, such as a step that is NaN (also a ValueError)
 ├── MissingExtraError    an optional library is not installed (also an ImportError); names the pip line
 ├── RunLogError          a run log cannot be opened or written
+├── WireError            what came over a socket is not what was agreed
+├── ArtifactError        an artifact cannot be stored, or what is stored is damaged
 └── SinkError            a view cannot take its batch now
     └── ServerError      the dashboard server refused, is away or is not one
 """
@@ -74,6 +76,14 @@ class MissingExtraError(FlexLoggerError, ImportError):
 
 class RunLogError(FlexLoggerError):
     """A run log cannot be opened, read or written."""
+
+
+class ArtifactError(FlexLoggerError):
+    """An artifact cannot be stored, or what is stored of it is gone or damaged."""
+
+
+class WireError(FlexLoggerError):
+    """What came over a socket is damaged, of another version, or nothing of ours."""
 
 
 class SinkError(FlexLoggerError):

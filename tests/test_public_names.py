@@ -8,6 +8,7 @@ import sys
 import flexlogger
 
 NAMES = [
+    "ArtifactError",
     "ConfigError",
     "FlexLogger",
     "FlexLoggerError",
