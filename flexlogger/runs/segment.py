@@ -156,6 +156,7 @@ class SegmentReader:
     """Reads a segment from byte `offset` on, again and again while it grows.
 
     A line without its newline is left for the next `read`: it may still be written. `finish` counts it as torn.
+    Without `data`, values that are not scalars are passed over.
 
     Example:
         reader = SegmentReader(path)
@@ -164,12 +165,12 @@ class SegmentReader:
         print(reader.finish())
     """
 
-    def __init__(self, path: Path, offset: int = 0) -> None:
+    def __init__(self, path: Path, offset: int = 0, *, data: bool = True) -> None:
         self.path = path
         self.offset = offset
         self.header: lines.Header | None = None
         self.damage = Damage()
-        self._blobs = BlobStore(path.parent / "blobs")
+        self._blobs = BlobStore(path.parent / "blobs") if data else None
         self._expected_q: int | None = 0 if offset == 0 else None
         self._damaged_here = 0
 
@@ -219,6 +220,8 @@ class SegmentReader:
         if line.v is not None:
             return Record(line.s, line.t, lines.values_of(line))
         if line.d is not None:
+            if self._blobs is None:
+                return None
             try:
                 return Record(line.s, line.t, {}, (self._blobs.get(line.d),))
             except (OSError, ValueError):

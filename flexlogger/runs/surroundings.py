@@ -1,4 +1,4 @@
-"""Where a run takes place: repository, machine, versions, command line. May take a second: not for training's thread."""
+"""Where a run takes place: repository, machine, versions, command line. May take a second: never in training."""
 
 from __future__ import annotations
 

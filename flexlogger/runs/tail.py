@@ -40,8 +40,8 @@ class Tail:
     `skip` is the caller's own segment, whose items it has already; with it the `End` of other segments is left out
     too, for they do not end this run. `ranks="first"` reads only what rank 0 wrote.
 
-    What is damaged is counted in `damage`, and told in one warning a segment, as is a file that cannot be read; it is
-    tried again at the next `read`.
+    What is damaged is counted in `damage` and told once for each segment, as is a file that cannot be read; it is
+    tried again at the next `read`. Without `data`, values that are not scalars are left where they are.
 
     Example:
         tail = Tail(folder)
@@ -56,6 +56,8 @@ class Tail:
         ranks: Literal["first", "all"] = "first",
         *,
         resume: Resume | None = None,
+        data: bool = True,
+        tell: Callable[[str], None] = faults.log.warning,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.folder = folder
@@ -65,6 +67,8 @@ class Tail:
         self._skip = skip
         self._ranks = ranks
         self._clock = clock
+        self._data = data
+        self._tell = tell
         self._resumes = {resume} if resume is not None else set()
         self._streams: dict[Path, _Stream] = {}
         self._others: set[Path] = set()  # of ranks that are not read
@@ -119,7 +123,7 @@ class Tail:
             self._resumes.add(header.resume)
             self.rewound |= self._delivered
         if header.rank == 0 or self._ranks == "all":
-            self._streams[path] = _Stream(path, header)
+            self._streams[path] = _Stream(header, SegmentReader(path, data=self._data))
         else:
             self._others.add(path)
 
@@ -162,24 +166,24 @@ class Tail:
     def _refused(self, path: Path, error: OSError) -> None:
         if path not in self._unreadable:
             self._unreadable.add(path)
-            faults.log.warning("flexlogger: %s cannot be read (%s); it is left out", path, error.strerror or error)
+            self._tell(f"flexlogger: {path} cannot be read ({error.strerror or error}); it is left out")
 
     def _tell_damage(self) -> None:
         for path, stream in self._streams.items():
             if path not in self._told and (damage := stream.damage(self._clock())):
                 self._told.add(path)
-                faults.log.warning("flexlogger: %s: skipped what is damaged (%s)", path, damage)
+                self._tell(f"flexlogger: {path}: skipped what is damaged ({damage})")
 
 
 class _Stream:
     """One segment: what was decoded of it and not yet handed over."""
 
-    def __init__(self, path: Path, header: Header) -> None:
-        self.path = path
+    def __init__(self, header: Header, reader: SegmentReader) -> None:
+        self.path = reader.path
         self.header = header
         self.front = header.start
         """No item to come is older than this, as far as is known without reading on."""
-        self._reader = SegmentReader(path)
+        self._reader = reader
         self._until = 0
         self._items: list[Item] = []
         self._at = 0
