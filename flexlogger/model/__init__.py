@@ -1,0 +1,1 @@
+"""Inside the model: statistics of weights, gradients and activations, layer by layer."""

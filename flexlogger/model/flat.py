@@ -1,0 +1,136 @@
+"""Many small tensors of the CPU at once: copied into one buffer now, reduced together later, on whichever thread.
+
+The copy is what the training thread pays; `Flat.rows` is numpy over the whole buffer, which frees the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from flexlogger.model.statistics import (
+    ABS,
+    COLUMNS,
+    HIGH,
+    LOW,
+    M2,
+    MEAN,
+    SQUARE,
+    ZEROS,
+    N,
+    Need,
+    Rows,
+    exact,
+)
+
+Starts = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+SMALL = 65536
+"""Entries up to which a tensor is copied; larger ones are cheaper to reduce where they are."""
+PAGE = 2**20
+
+
+class Arena:
+    """A buffer that takes the same sequence of tensors again and again, of float32 or (for what is wider) float64.
+
+    `add` and `add_all` copy; `take` gives what was copied since the last `take`, and is to be read before the next
+    `add`. The places of a sequence are kept, so that repeating it is one copy a tensor.
+    """
+
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
+        self._dtype = dtype
+        self._pages: list[torch.Tensor] = []
+        self._views: list[torch.Tensor] = []
+        self._places: list[tuple[int, int, int]] = []  # page, first entry, entries
+        self._count = 0
+        self._starts: tuple[int, list[tuple[int, int, Starts]]] | None = None  # as `take` last found them
+
+    def add(self, tensor: torch.Tensor) -> None:
+        """Copy one tensor of 1 to SMALL entries."""
+        at = self._count
+        if at == len(self._views) or self._views[at].shape != tensor.shape:
+            self._place(at, tensor)
+        self._views[at].copy_(tensor)
+        self._count += 1
+
+    def add_all(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Copy several tensors in one call."""
+        for at, tensor in enumerate(tensors, self._count):
+            if at == len(self._views) or self._views[at].shape != tensor.shape:
+                self._place(at, tensor)
+        end = self._count + len(tensors)
+        torch._foreach_copy_(self._views[self._count : end], list(tensors))
+        self._count = end
+
+    def _place(self, at: int, tensor: torch.Tensor) -> None:
+        """Find room for entry `at` behind the one before it; what came later is placed anew."""
+        del self._views[at:], self._places[at:]
+        self._starts = None
+        page, end = (self._places[-1][0], self._places[-1][1] + self._places[-1][2]) if at else (0, 0)
+        if end + tensor.numel() > PAGE:
+            page, end = page + 1, 0
+        if page == len(self._pages):
+            self._pages.append(torch.empty(PAGE, dtype=self._dtype))
+        self._views.append(self._pages[page][end : end + tensor.numel()].view(tensor.shape))
+        self._places.append((page, end, tensor.numel()))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return len(self._pages) * PAGE * self._dtype.itemsize
+
+    def take(self) -> Flat:
+        """What was copied since the last call, in order."""
+        count, self._count = self._count, 0
+        if self._starts is None or self._starts[0] != count:
+            pages: dict[int, list[int]] = {}
+            ends: dict[int, int] = {}
+            for page, first, size in self._places[:count]:
+                pages.setdefault(page, []).append(first)
+                ends[page] = first + size
+            self._starts = count, [(page, ends[page], np.array(starts)) for page, starts in pages.items()]
+        return Flat([(self._pages[page].numpy()[:end], starts) for page, end, starts in self._starts[1]])
+
+
+class Flat:
+    """Tensors one behind the other: pages of (entries, where each tensor begins)."""
+
+    def __init__(self, pages: Sequence[tuple[Rows, Starts]]) -> None:
+        self._pages = pages
+
+    def rows(self, need: Need) -> Rows:
+        """A row per tensor, (K, 9), in the order they were added."""
+        parts = [_rows(values, starts, need) for values, starts in self._pages]
+        return np.concatenate(parts) if parts else np.zeros((0, len(COLUMNS)))
+
+
+def _rows(values: Rows, starts: Starts, need: Need) -> Rows:
+    sizes = np.diff(starts, append=values.size)
+    rows = np.zeros((len(starts), len(COLUMNS)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        rows[:, N] = sizes
+        rows[:, MEAN] = np.add.reduceat(values, starts) / sizes
+        scratch = np.empty_like(values)
+        if need & Need.SPREAD:  # around the mean as far as it is known, which also makes the mean exact
+            center = rows[:, MEAN].astype(values.dtype)
+            np.subtract(values, np.repeat(center, sizes), out=scratch)
+            off = np.add.reduceat(scratch, starts) / sizes
+            np.square(scratch, out=scratch)
+            rows[:, M2] = np.maximum(np.add.reduceat(scratch, starts) - sizes * np.square(off), 0.0)
+            rows[:, MEAN] = center + off.astype(np.float64)
+            rows[:, SQUARE] = rows[:, M2] + sizes * np.square(rows[:, MEAN])
+        elif need & Need.SQUARE:
+            rows[:, SQUARE] = np.add.reduceat(np.square(values, out=scratch), starts)
+        if need & Need.EXTREMES:
+            rows[:, LOW] = np.minimum.reduceat(values, starts)
+            rows[:, HIGH] = np.maximum.reduceat(values, starts)
+        if need & Need.ABS:
+            rows[:, ABS] = np.add.reduceat(np.abs(values, out=scratch), starts)
+        if need & Need.ZEROS:
+            rows[:, ZEROS] = np.add.reduceat(values == 0, starts, dtype=np.int64)
+        failed = ~np.isfinite(rows).all(1)
+    for at in np.flatnonzero(failed):
+        rows[at] = exact(values[starts[at] : starts[at] + sizes[at]].astype(np.float64))
+    return rows

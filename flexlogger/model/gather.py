@@ -1,0 +1,270 @@
+"""Collecting one step: tensors in, one `Gathered` out.
+
+Small tensors of the CPU are copied, large ones reduced at once; on an accelerator reductions stay on the device, and
+all of them leave it in one copy. Nothing here waits for a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from flexlogger.meters.histograms import histogram
+from flexlogger.meters.tensors import on_device
+from flexlogger.model import sharded
+from flexlogger.model.device import finished, measure_on_device, nothing_on_device, stacked
+from flexlogger.model.flat import SMALL, Arena
+from flexlogger.model.gathered import Bins, Gathered, Mark, Number, Part
+from flexlogger.model.statistics import COLUMNS, HIGH, LOW, ZEROS, N, Need, Rows, dense, measure, stored_values
+from flexlogger.readback import Copied, Copier, copy_to_host
+
+NARROW = (torch.float32, torch.float16, torch.bfloat16)
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be known of the tensors of one source: moments, own functions by name, a histogram."""
+
+    need: Need
+    own: Mapping[str, Callable[[torch.Tensor], Any]] = {}
+    histogram: bool = False
+
+
+class Lease:
+    """The buffers of one step; they go back to the pool when nobody holds this any more."""
+
+    def __init__(self, pool: list[tuple[Arena, Arena]]) -> None:
+        self._pool = pool
+        self.narrow, self.wide = pool.pop() if pool else (Arena(), Arena(torch.float64))
+
+    def __del__(self) -> None:
+        self.narrow.take(), self.wide.take()
+        self._pool.append((self.narrow, self.wide))
+
+
+class Gather:
+    """One step's collection. `need` is all that is wanted of anything, since small tensors are reduced together.
+
+    `pool` keeps buffers for the next step. Histograms have `bins` bins and are counted from at most `sample` entries a
+    tensor (None: all), evenly spread.
+    """
+
+    def __init__(
+        self,
+        need: Need,
+        pool: list[tuple[Arena, Arena]],
+        *,
+        bins: int = 64,
+        sample: int | None = 16384,
+        copier: Copier = copy_to_host,
+        elsewhere: Callable[[torch.Tensor], bool] = on_device,
+    ) -> None:
+        self._need, self._bins, self._sample = need, bins, sample
+        self._copier, self._elsewhere = copier, elsewhere
+        self._lease = Lease(pool)
+        self._count = 0
+        self._narrow: list[Mark] = []
+        self._wide: list[Mark] = []
+        self._ready: list[tuple[Mark, Rows]] = []
+        self._afar: dict[tuple[torch.device, sharded.Groups], list[tuple[Mark, int, list[torch.Tensor]]]] = {}
+        self._spread: dict[sharded.Groups, list[tuple[Mark, Rows]]] = {}
+        self._samples: dict[tuple[int, bool], list[torch.Tensor]] = {}
+        self._numbers: list[tuple[int, str, Any]] = []
+        self.factor: torch.Tensor | float = 1.0
+        """What scaled gradients are to be divided by."""
+        self.skipped: torch.Tensor | bool = False
+        """Whether (not 0) the optimizer left the step out for overflow."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was added."""
+        return not self._count
+
+    # ---- adding
+
+    def add(self, key: int, tensor: torch.Tensor, wanted: Wanted, *, scaled: bool = False) -> list[int]:
+        """Take one tensor for `key`; it may be changed or freed afterwards. Returns the list of its keys: another
+        that is appended gets the same row. An empty tensor has no row."""
+        self._count += 1
+        mark = Mark(self._count, [key], scaled)
+        tensor = tensor.detach()
+        if sharded.is_sharded(tensor):
+            self._add_sharded(mark, tensor, wanted)
+        elif tensor.numel():
+            self._add_here(mark, tensor, wanted)
+        if (wanted.own or wanted.histogram) and tensor.numel():
+            self._add_whole(key, tensor, wanted, scaled)
+        return mark.keys
+
+    def add_all(self, keys: Sequence[int], tensors: Sequence[torch.Tensor], wanted: Wanted) -> None:
+        """Take several tensors, one a key: in one copy where they are small, float and on the CPU."""
+        if wanted.own or wanted.histogram or not all(map(self._is_small, tensors)):
+            for key, tensor in zip(keys, tensors, strict=True):
+                self.add(key, tensor, wanted)
+            return
+        self._lease.narrow.add_all(tensors)
+        self._narrow += [Mark(self._count + at, [key]) for at, key in enumerate(keys, 1)]
+        self._count += len(keys)
+
+    def _is_small(self, tensor: torch.Tensor) -> bool:
+        plain = tensor.layout == torch.strided and tensor.dtype in NARROW and 0 < tensor.numel() <= SMALL
+        return plain and tensor.is_contiguous() and not sharded.is_sharded(tensor) and not self._elsewhere(tensor)
+
+    def _add_here(self, mark: Mark, tensor: torch.Tensor, wanted: Wanted, groups: sharded.Groups = ()) -> None:
+        """Take a tensor that is all here, or this rank's part of one spread over `groups`."""
+        if self._elsewhere(tensor):
+            self._add_afar(mark, tensor, wanted.need, groups)
+        elif groups:
+            row = measure(tensor, wanted.need) if tensor.numel() else _NOTHING
+            self._spread.setdefault(groups, []).append((mark, row))
+        elif tensor.layout == torch.strided and tensor.numel() <= SMALL:
+            if tensor.dtype not in NARROW or not tensor.is_contiguous():
+                tensor = dense(tensor)
+            narrow = tensor.dtype in NARROW
+            (self._lease.narrow if narrow else self._lease.wide).add(tensor)
+            (self._narrow if narrow else self._wide).append(mark)
+        else:
+            self._ready.append((mark, measure(tensor, wanted.need)))
+
+    def _add_afar(self, mark: Mark, tensor: torch.Tensor, need: Need, groups: sharded.Groups) -> None:
+        if tensor.layout != torch.strided:
+            stored = stored_values(tensor)
+            left = tensor.numel() - stored.numel()
+            if left:
+                self._ready.append((mark, _zeros(left)))
+            if not stored.numel():
+                return
+            tensor = stored
+        raw = measure_on_device(dense(tensor), need) if tensor.numel() else nothing_on_device(tensor)
+        self._afar.setdefault((tensor.device, groups), []).append((mark, tensor.numel(), raw))
+
+    def _add_sharded(self, mark: Mark, tensor: torch.Tensor, wanted: Wanted) -> None:
+        part, groups = sharded.local(tensor)
+        if groups or part.numel():
+            self._add_here(mark, part, wanted, groups)
+
+    def _add_whole(self, key: int, tensor: torch.Tensor, wanted: Wanted, scaled: bool) -> None:
+        """What needs the tensor itself: own functions and histograms."""
+        if sharded.is_sharded(tensor):
+            tensor = tensor.full_tensor()  # type: ignore[attr-defined]  # a DTensor
+        if wanted.histogram:
+            values = stored_values(tensor) if tensor.layout != torch.strided else tensor
+            self._samples.setdefault((key, scaled), []).append(_sampled(dense(values), self._sample))
+        if wanted.own:
+            tensor = tensor if tensor.layout == torch.strided else tensor.to_dense()
+            if scaled:
+                tensor = tensor.float() / self.factor
+            self._numbers += [(key, name, function(tensor)) for name, function in wanted.own.items()]
+
+    # ---- the end
+
+    def finish(self) -> Gathered:
+        """Close the collection: start what copies there are, and hand everything over."""
+        lease = self._lease
+        narrow, wide = lease.narrow.take(), lease.wide.take()
+        parts = [
+            Part(self._narrow, partial(narrow.rows, self._need)),
+            Part(self._wide, partial(wide.rows, self._need)),
+            Part([mark for mark, _ in self._ready], partial(_array, [row for _, row in self._ready])),
+        ]
+        for groups, spread in self._spread.items():
+            whole = sharded.reduce(torch.from_numpy(_array([row for _, row in spread])), groups)
+            parts.append(Part([mark for mark, _ in spread], whole.numpy))
+        waits: list[Copied] = []
+        for (_, groups), found in self._afar.items():
+            parts.append(self._leave(found, groups, waits))
+        reads = self._numbers_out(waits)
+        return Gathered(
+            parts,
+            [Number(key, name, read) for (key, name, _), read in zip(self._numbers, reads, strict=False)],
+            self._histograms_out(waits),
+            waits,
+            reads[-2],
+            lambda: bool(reads[-1]()),
+            lease,
+            lease.narrow.nbytes + lease.wide.nbytes,
+        )
+
+    def _leave(
+        self, found: list[tuple[Mark, int, list[torch.Tensor]]], groups: sharded.Groups, waits: list[Copied]
+    ) -> Part:
+        """Send the stacked rows of one device off."""
+        matrix = stacked([raw for _, _, raw in found])
+        sizes = [n for _, n, _ in found]
+        if groups:
+            n = torch.tensor(sizes, dtype=matrix.dtype, pin_memory=matrix.device.type == "cuda")
+            matrix = sharded.reduce(finished(matrix, n.to(matrix.device, non_blocking=True)), groups)
+        copied = self._copier([matrix])
+        waits.append(copied)
+        return Part([mark for mark, _, _ in found], partial(_arrived, copied, None if groups else sizes), copied)
+
+    def _numbers_out(self, waits: list[Copied]) -> list[Callable[[], float]]:
+        """How to read each own statistic, and behind them the factor and whether the step was skipped."""
+        values = [value for _, _, value in self._numbers] + [self.factor, self.skipped]
+        reads: list[Callable[[], float]] = []
+        afar: dict[torch.device, list[tuple[int, torch.Tensor]]] = {}
+        for at, value in enumerate(values):
+            if isinstance(value, torch.Tensor) and self._elsewhere(value):
+                afar.setdefault(value.device, []).append((at, value))
+                reads.append(float)
+            else:
+                reads.append(partial(float, float(value)))
+        for numbers in afar.values():
+            copied = self._copier([torch.stack([value.detach().reshape(()).double() for _, value in numbers])])
+            waits.append(copied)
+            for place, (at, _) in enumerate(numbers):
+                reads[at] = partial(_number, copied, place)
+        return reads
+
+    def _histograms_out(self, waits: list[Copied]) -> list[Bins]:
+        out = []
+        for (key, scaled), samples in self._samples.items():
+            values = torch.cat(samples)
+            if not self._elsewhere(values):
+                out.append(Bins(key, scaled, partial(_histogram, values, self._bins)))
+                continue
+            copied = self._copier([histogram(values, self._bins)])
+            waits.append(copied)
+            out.append(Bins(key, scaled, partial(_first, copied)))
+        return out
+
+
+def _zeros(n: int) -> Rows:
+    row = np.zeros(len(COLUMNS))
+    row[N] = row[ZEROS] = n
+    return row
+
+
+_NOTHING = _zeros(0)
+_NOTHING[LOW], _NOTHING[HIGH] = np.inf, -np.inf
+
+
+def _array(rows: Sequence[Rows]) -> Rows:
+    return np.array(rows).reshape(-1, len(COLUMNS))
+
+
+def _arrived(copied: Copied, sizes: list[int] | None) -> Rows:
+    rows: Rows = copied.hosts[0].cpu().double().numpy().copy()
+    return rows if sizes is None else finished(rows, np.array(sizes, np.float64))
+
+
+def _number(copied: Copied, place: int) -> float:
+    return float(copied.hosts[0][place])
+
+
+def _first(copied: Copied) -> Any:
+    return copied.hosts[0].cpu().double().numpy().copy()
+
+
+def _histogram(values: torch.Tensor, bins: int) -> Any:
+    return histogram(values, bins).double().numpy()
+
+
+def _sampled(flat: torch.Tensor, most: int | None) -> torch.Tensor:
+    """An own copy of at most `most` entries at equal distances; an odd distance meets all channels of a power of 2."""
+    step = 1 if most is None else -(-flat.numel() // most) | 1
+    return flat[::step].clone()

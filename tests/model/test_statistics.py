@@ -1,0 +1,236 @@
+"""Every statistic of every kind of tensor, on every way it can take, against float64 written out."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flexlogger.model import gather as gather_module
+from flexlogger.model.gather import Gather, Wanted
+from flexlogger.model.statistics import STATISTICS, Rows, exact, measure, merge, needs
+
+EVERYTHING = Wanted(needs(STATISTICS))
+
+
+def slow(tensor: torch.Tensor) -> dict[str, float]:
+    """The obvious reference."""
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    values = (tensor.abs() if tensor.is_complex() else tensor).detach().double().flatten()
+    n = values.numel()
+    return {
+        "mean": float(values.sum() / n),
+        "std": float(values.std()) if n > 1 else math.nan,
+        "norm": float(values.square().sum().sqrt()),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "abs_mean": float(values.abs().mean()),
+        "zero_fraction": float((values == 0).sum() / n),
+        "nonfinite_fraction": float((~values.isfinite()).sum() / n),
+    }
+
+
+def statistics_of(row: Rows) -> dict[str, float]:
+    return {name: float(statistic.of(row[None])[0]) for name, statistic in STATISTICS.items()}
+
+
+def gathered(tensor: torch.Tensor, **options: object) -> Rows:
+    """The row by way of a collection."""
+    gather = Gather(EVERYTHING.need, [], **options)  # type: ignore[arg-type]
+    gather.add(7, tensor, EVERYTHING)
+    collected = gather.finish().read()
+    assert collected.keys.tolist() == [7]
+    return collected.rows[0]
+
+
+WAYS: dict[str, Callable[[torch.Tensor], Rows]] = {
+    "reduced at once": lambda tensor: measure(tensor, EVERYTHING.need),
+    "collected": gathered,
+    "on a device": lambda tensor: gathered(tensor, elsewhere=lambda _: True),
+}
+
+
+def _csr(tensor: torch.Tensor) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "in beta"
+        return tensor.to_sparse_csr()
+
+
+def tensors() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    x = torch.randn(7, 33)
+    return {
+        "float32": x,
+        "float64": x.double() * 1e200,
+        "float16": (x * 20000).clamp(-60000, 60000).half(),
+        "bfloat16": x.bfloat16(),
+        "int64": torch.randint(-5, 5, (4, 9)),
+        "uint8": torch.randint(0, 255, (50,), dtype=torch.uint8),
+        "bool": x > 0.5,
+        "complex64": torch.randn(5, 6, dtype=torch.complex64),
+        "float8": x.clamp(-2, 2).to(torch.float8_e4m3fn),
+        "single": torch.tensor([3.5]),
+        "scalar": torch.tensor(-2.0),
+        "constant": torch.full((10, 10), 0.1),
+        "around one": 1 + 1e-4 * x,
+        "far away": 1e4 + x,
+        "zeros": torch.zeros(5),
+        "transposed": x.t(),
+        "channels last": torch.randn(2, 3, 8, 8).to(memory_format=torch.channels_last),
+        "strided": x[:, ::3],
+        "expanded": torch.randn(1, 4).expand(6, 4),
+        "requires grad": (x * 2).requires_grad_(),
+        "sparse": torch.sparse_coo_tensor(
+            torch.tensor([[0, 2, 2]]), torch.tensor([[1.0, -3], [2, 2], [5, 5]]), (9, 2), check_invariants=True
+        ),
+        "sparse, all stored": torch.tensor([[1.0, 2.0]]).to_sparse(),
+        "sparse, nothing stored": torch.zeros(3, 3).to_sparse(),
+        "csr": _csr(torch.eye(4)),
+        "large": torch.randn(300_000) + 0.3,
+        "large half": torch.randn(100_000).half(),
+        "large around one": 1 + 1e-4 * torch.randn(200_000),
+        "large sparse": torch.randn(400, 400).relu().to_sparse(),
+        "nan": torch.tensor([1.0, math.nan, 2.0]),
+        "inf": torch.tensor([1.0, -math.inf, 2.0]),
+        "large nan": torch.cat([torch.randn(100_000), torch.tensor([math.nan])]),
+        "huge": torch.full((100,), 3e30),
+        "large huge": torch.full((70_000,), 3e30),
+    }
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", tensors())
+def test_every_statistic_of_every_kind_of_tensor(kind: str, way: str) -> None:
+    tensor = tensors()[kind]
+    if way == "on a device" and kind.endswith("huge"):
+        pytest.skip("float32 sums overflow to inf there, as torch's own do")
+    expected, got = slow(tensor), statistics_of(WAYS[way](tensor))
+    if way == "on a device" and kind == "inf":
+        expected["mean"] = math.nan  # Welford's way
+    for name in STATISTICS:
+        scale = max(abs(expected["max"]), abs(expected["min"])) if math.isfinite(expected["max"]) else 1.0
+        assert got[name] == pytest.approx(expected[name], rel=2e-5, abs=3e-8 * scale, nan_ok=True), name
+
+
+def test_the_norm_of_ten_million_entries_is_right() -> None:
+    tensor = torch.randn(10_000_000, generator=torch.Generator().manual_seed(0))
+    row = measure(tensor, EVERYTHING.need)
+    assert statistics_of(row)["norm"] == pytest.approx(float(tensor.double().norm()), rel=1e-6)
+
+
+def test_an_empty_tensor_has_no_row() -> None:
+    gather = Gather(EVERYTHING.need, [])
+    gather.add(0, torch.empty(0, 3), EVERYTHING)
+    assert len(gather.finish().read().keys) == 0
+
+
+@given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9), min_size=1, max_size=6))
+def test_rows_of_parts_are_the_row_of_the_whole(parts: list[list[float]]) -> None:
+    whole = exact(np.concatenate([np.array(part) for part in parts]))
+    merged = merge(np.stack([exact(np.array(part)) for part in parts]))
+    np.testing.assert_allclose(merged, whole, rtol=1e-9, atol=1e-4)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 3)), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
+def test_a_buffer_used_again_holds_what_was_added_last(sizes: list[tuple[int, int]], seed: int) -> None:
+    """Two steps with other shapes: each key's row is that of all its tensors together."""
+    generator, pool = torch.Generator().manual_seed(seed), []  # type: ignore[var-annotated]
+    for step in range(2):
+        gather, given_ = Gather(EVERYTHING.need, pool), {}
+        for n, key in sizes[step:]:
+            tensor = torch.randn(n, generator=generator)
+            gather.add(key, tensor, EVERYTHING)
+            given_.setdefault(key, []).append(tensor.clone())
+            tensor.fill_(math.nan)
+        collected = gather.finish().read()
+        for key, row in zip(collected.keys.tolist(), collected.rows, strict=True):
+            expected = slow(torch.cat(given_[key]))
+            assert statistics_of(row) == pytest.approx(expected, rel=1e-5, abs=1e-6, nan_ok=True)
+
+
+def test_several_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flexlogger.model.flat.PAGE", 100)
+    tensors = [torch.randn(30 + n) for n in range(8)]
+    gather = Gather(EVERYTHING.need, [])
+    gather.add_all(range(8), tensors, EVERYTHING)
+    rows = gather.finish().read().rows
+    for tensor, row in zip(tensors, rows, strict=True):
+        assert statistics_of(row) == pytest.approx(slow(tensor), rel=1e-5, abs=1e-6)
+
+
+def test_a_buffer_goes_back_to_its_pool_once_read() -> None:
+    pool: list[object] = []
+    for _ in range(3):
+        gather = Gather(EVERYTHING.need, pool)  # type: ignore[arg-type]
+        gather.add(0, torch.randn(3), EVERYTHING)
+        gathered = gather.finish()
+        del gather
+        assert not pool
+        gathered.read()
+        assert len(pool) == 1
+
+
+def test_keys_that_share_a_tensor_have_equal_rows() -> None:
+    gather = Gather(EVERYTHING.need, [])
+    gather.add(0, torch.tensor([1.0, 2.0]), EVERYTHING).append(5)
+    gather.add(0, torch.tensor([3.0]), EVERYTHING)
+    collected = gather.finish().read()
+    rows = dict(zip(collected.keys.tolist(), collected.rows, strict=True))
+    assert statistics_of(rows[0])["mean"] == 2.0
+    assert statistics_of(rows[5])["mean"] == 1.5
+
+
+def test_gradients_of_a_scaled_loss_are_unscaled() -> None:
+    wanted = Wanted(EVERYTHING.need, {"peak": torch.max}, histogram=True)
+    gradient = torch.tensor([1.0, -2.0, 4.0])
+    gather = Gather(EVERYTHING.need, [])
+    gather.factor = torch.tensor(1024.0)
+    gather.add(0, gradient * 1024, wanted, scaled=True)
+    gather.add(1, gradient, wanted)
+    collected = gather.finish().read()
+    for row in collected.rows:
+        assert statistics_of(row) == pytest.approx(slow(gradient))
+    assert collected.own == {(0, "peak"): 4.0, (1, "peak"): 4.0}
+    assert collected.histograms[0].tolist() == collected.histograms[1].tolist()
+
+
+def test_what_is_not_finite_is_named_in_the_order_it_came() -> None:
+    gather = Gather(EVERYTHING.need, [])
+    gather.add(3, torch.ones(2), EVERYTHING)
+    gather.add(2, torch.full((70_000,), math.inf), EVERYTHING)
+    gather.add(9, torch.tensor([math.nan]), EVERYTHING)
+    gather.add(1, torch.tensor([math.nan], dtype=torch.float64), EVERYTHING)
+    gather.add(2, torch.tensor([math.nan]), EVERYTHING)
+    assert gather.finish().read().bad == (2, 9, 1)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_histograms_and_own_statistics(elsewhere: bool) -> None:
+    wanted = Wanted(needs(["mean"]), {"peak": lambda t: t.abs().max()}, histogram=True)
+    gather = Gather(wanted.need, [], bins=4, elsewhere=lambda _: elsewhere)
+    gather.add(0, torch.tensor([0.0, 1.0, 4.0]), wanted)
+    gather.add(0, torch.tensor([-2.0]), wanted)
+    collected = gather.finish().read()
+    counts, edges = np.histogram([0.0, 1.0, 4.0, -2.0], 4)
+    assert collected.histograms[0][0].tolist() == pytest.approx(edges.tolist())
+    assert collected.histograms[0][1, :-1].tolist() == counts.tolist()
+    assert collected.own == {(0, "peak"): 3.0}, "the mean over the tensors of one key"
+
+
+def test_a_histogram_of_a_large_tensor_is_counted_from_an_even_sample() -> None:
+    wanted = Wanted(needs(["mean"]), histogram=True)
+    tensor = torch.arange(100_000.0)
+    gather = Gather(wanted.need, [], bins=10, sample=1000)
+    gather.add(0, tensor, wanted)
+    counts = gather.finish().read().histograms[0][1, :-1]
+    assert 900 <= counts.sum() <= 1000
+    assert counts.max() - counts.min() <= 2
+    assert gather_module._sampled(tensor, None).numel() == 100_000
