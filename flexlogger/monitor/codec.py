@@ -1,0 +1,217 @@
+"""States as bytes and back: MessagePack for the structure, arrays as they are in memory. Nothing but data is decoded.
+
+A message is a list of frames. The first is MessagePack; its extension types, whose payload is MessagePack again:
+
+    1  array      [descr, shape, frame]    numpy's dtype descr; bytes in C order, little-endian, in frame number `frame`
+    2  datetime   ISO 8601 text            with its offset, where it has one
+    3  integer    decimal text             beyond 64 bits
+    4  complex    [real, imaginary]
+    5  date       ISO 8601 text
+    6  timedelta  [days, seconds, microseconds]
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from flexlogger.errors import WireError
+
+Frame = bytes | memoryview
+MAX_DEPTH = 100
+"""Dicts and lists inside one another."""
+_PLAIN = frozenset({float, int, str, bool, type(None), bytes})
+_KEYS = (str, int, float, type(None), np.integer, np.floating, np.bool_)
+_INT64 = (-(2**63), 2**64 - 1)
+_ARRAY, _DATETIME, _INTEGER, _COMPLEX, _DATE, _TIMEDELTA = range(1, 7)
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+
+# ---- encoding
+
+
+def encode(value: Any) -> list[Frame]:
+    """Encode a state: dicts and lists of numbers, strings, bytes, None, datetimes, numpy arrays and torch tensors.
+
+    What is encoded is a copy: later changes of an array do not show. Tuples become lists, numpy's numbers Python's,
+    tensors arrays (bfloat16 becomes float32, and a tensor on a device is waited for).
+
+    Raises TypeError that names the place of anything else: `state['losses'][3]: expected …`.
+
+    >>> decode(encode({"epoch": 3, "losses": [0.5, 0.25]}))
+    {'epoch': 3, 'losses': [0.5, 0.25]}
+    >>> encode({"losses": [0.5, {1, 2}]})
+    Traceback (most recent call last):
+    TypeError: state['losses'][1]: expected data (numbers, text, bytes, datetimes, arrays, dicts, lists), got set
+    """
+    if value.__class__ is dict:
+        for key, item in value.items():
+            if key.__class__ is not str or item.__class__ not in _PLAIN:
+                break
+        else:  # the common case: a few scalars
+            try:
+                return [_pack(value)]
+            except OverflowError:
+                pass  # an integer beyond 64 bits: mended below
+    frames: list[Frame] = [b""]
+    frames[0] = _pack(_plain(value, "state", frames, 0))
+    return frames
+
+
+def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
+    """Return what msgspec packs as we mean it; arrays go into frames of their own."""
+    if value.__class__ in _PLAIN and value.__class__ is not int:
+        return value
+    if isinstance(value, (Mapping, list, tuple)):
+        if depth >= MAX_DEPTH:
+            raise TypeError(f"{path}: expected at most {MAX_DEPTH} dicts and lists inside one another; is it a cycle?")
+        return _container(value, path, frames, depth + 1)
+    for kinds, convert in _CONVERT:
+        if isinstance(value, kinds):
+            try:
+                return convert(value)
+            except TypeError as error:
+                raise TypeError(f"{path}: {error}") from None
+    if isinstance(value, np.ndarray):
+        return _array(value, path, frames)
+    if type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach"):
+        return _array(_of_tensor(value, path), path, frames)
+    raise TypeError(
+        f"{path}: expected data (numbers, text, bytes, datetimes, arrays, dicts, lists), got {type(value).__name__}"
+    )
+
+
+def _container(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
+    if not isinstance(value, Mapping):
+        return [_plain(item, f"{path}[{index}]", frames, depth) for index, item in enumerate(value)]
+    plain = {}
+    for key, item in value.items():
+        if not isinstance(key, _KEYS):
+            raise TypeError(f"{path}: expected keys that are text or numbers, got {type(key).__name__}")
+        own = key.item() if isinstance(key, np.generic) else key
+        if isinstance(own, int) and not _INT64[0] <= own <= _INT64[1]:
+            raise TypeError(f"{path}: expected keys of at most 64 bits, got {own}")
+        plain[own] = _plain(item, f"{path}[{key!r}]", frames, depth)
+    return plain
+
+
+def _integer(value: int) -> Any:
+    own = int(value)
+    if _INT64[0] <= own <= _INT64[1]:
+        return own
+    try:
+        return _ext(_INTEGER, str(own))
+    except ValueError:
+        raise TypeError("expected an integer of at most 4,300 digits") from None
+
+
+def _ext(code: int, content: Any) -> msgspec.msgpack.Ext:
+    return msgspec.msgpack.Ext(code, _pack(content))
+
+
+_CONVERT: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    ((bool, np.bool_), bool),
+    ((int, np.integer), _integer),
+    ((float, np.floating), float),
+    (str, str),
+    ((bytes, bytearray, memoryview), bytes),
+    ((complex, np.complexfloating), lambda value: _ext(_COMPLEX, [float(value.real), float(value.imag)])),
+    (datetime.datetime, lambda value: _ext(_DATETIME, value.isoformat())),
+    (datetime.date, lambda value: _ext(_DATE, value.isoformat())),
+    (datetime.timedelta, lambda value: _ext(_TIMEDELTA, [value.days, value.seconds, value.microseconds])),
+)
+
+
+def _array(value: np.ndarray[Any, Any], path: str, frames: list[Frame]) -> msgspec.msgpack.Ext:
+    if value.dtype.hasobject:
+        raise TypeError(f"{path}: expected an array of numbers or text, got one of Python objects")
+    little = value.astype(value.dtype.newbyteorder("<"), order="C", copy=True)
+    frames.append(little.reshape(-1).view(np.uint8).data if little.nbytes else b"")
+    descr = np.lib.format.dtype_to_descr(little.dtype)
+    return _ext(_ARRAY, [descr, list(value.shape), len(frames) - 1])
+
+
+def _of_tensor(tensor: Any, path: str) -> np.ndarray[Any, Any]:
+    torch = sys.modules["torch"]
+    if tensor.layout != torch.strided:
+        raise TypeError(f"{path}: expected a dense tensor, got layout {tensor.layout}; send its to_dense()")
+    host = tensor.detach().resolve_conj().resolve_neg().cpu()
+    try:
+        array: np.ndarray[Any, Any] = host.numpy()
+    except TypeError:  # bfloat16 and the 8-bit floats, which numpy does not know
+        array = host.float().numpy()
+    return array
+
+
+# ---- decoding
+
+
+def decode(frames: Sequence[Frame]) -> Any:
+    """Decode a message; arrays are read-only views of their frames.
+
+    Raises WireError for anything that `encode` would not have made. Takes no more memory than the frames hold.
+    """
+    try:
+        decoder = msgspec.msgpack.Decoder(ext_hook=lambda code, data: _from_ext(code, bytes(data), frames))
+        return decoder.decode(frames[0])
+    except WireError:
+        raise
+    except RecursionError:
+        raise WireError("a state with too many dicts and lists inside one another") from None
+    except Exception as error:  # whatever odd bytes make numpy, datetime or msgspec say
+        raise WireError(f"a state that cannot be read ({type(error).__name__}: {error})") from error
+
+
+def _from_ext(code: int, data: bytes, frames: Sequence[Frame]) -> Any:
+    content = _unpack(data)
+    if code == _ARRAY:
+        descr, shape, index = content
+        return _to_array(descr, shape, index, frames)
+    if code == _DATETIME:
+        return datetime.datetime.fromisoformat(content)
+    if code == _INTEGER:
+        return int(content)  # Python's own limit holds: 4,300 digits
+    if code == _COMPLEX:
+        return complex(*map(float, content))
+    if code == _DATE:
+        return datetime.date.fromisoformat(content)
+    if code == _TIMEDELTA:
+        return datetime.timedelta(*map(int, content))
+    raise WireError(f"a state with a value of unknown type {code}")
+
+
+def _to_array(descr: Any, shape: Sequence[int], index: int, frames: Sequence[Frame]) -> np.ndarray[Any, Any]:
+    dtype = np.lib.format.descr_to_dtype(_tuples(descr))
+    if dtype.hasobject or not 0 < index < len(frames):
+        raise WireError("a state with an array that holds no data")
+    flat = np.frombuffer(frames[index], np.uint8)
+    count = 1
+    for length in shape:
+        count *= int(length)
+    if min(shape, default=0) < 0 or count * dtype.itemsize != flat.size:
+        raise WireError(
+            f"a state with an array of {flat.size} bytes where shape and type tell {count * dtype.itemsize}"
+        )
+    array = flat.view(dtype) if flat.size else np.zeros(0, dtype)
+    array = array.reshape(shape)
+    array.flags.writeable = False
+    return array
+
+
+def _tuples(descr: Any) -> Any:
+    """A dtype's descr with its fields as the tuples that numpy wants; MessagePack knows lists only."""
+    if not isinstance(descr, list):
+        return descr
+    return [_field(*field) for field in descr]
+
+
+def _field(name: Any, kind: Any, *shape: Any) -> Any:
+    """One field of a descr; its name may be (title, name)."""
+    name = tuple(name) if isinstance(name, list) else name
+    return (name, _tuples(kind), *(tuple(lengths) for lengths in shape))
