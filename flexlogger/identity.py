@@ -16,9 +16,9 @@ from flexlogger.config.names import name_refusal
 from flexlogger.errors import RunLogError, ValueRefusedError
 from flexlogger.ranks import Rank, agree_on
 from flexlogger.records import Step
+from flexlogger.runs.find import base_dir
 from flexlogger.runs.segment import segments
 
-DEFAULT_DIR = "flexlogger_runs"
 DEFAULT_PROJECT = "default"
 
 Resume = Literal["never", "allow", "must"]
@@ -57,18 +57,13 @@ def identify(dashboard: Dashboard, where: Rank, name: str | None, tags: Sequence
         run_id,
         name or dashboard.name or run_id,
         project,
-        base_folder(dashboard) / project / run_id,
+        base_dir(dashboard.dir) / project / run_id,
         env,
         dashboard.uid or env,
         tuple(dict.fromkeys((*dashboard.tags, *tags))),
         notes or dashboard.notes,
         dashboard.resume_step,
     )
-
-
-def base_folder(dashboard: Dashboard) -> Path:
-    """The folder of all projects."""
-    return Path(dashboard.dir or os.environ.get("FLEXLOGGER_DIR") or DEFAULT_DIR)
 
 
 def new_run_id(now: float | None = None) -> str:
