@@ -26,28 +26,29 @@ class Frame(msgspec.Struct, frozen=True):
         return min(self.shown[0] / height, self.shown[1] / width)
 
 
-def frame_for(window: Window, height: int, width: int, captioned: bool) -> Frame:
-    """Return the frame of an image: as large as was asked for; where that leaves a side open, as the image is.
+def frame_for(window: Window, height: int, width: int, lines: int = 0) -> Frame:
+    """Return the frame of an image with a caption of some lines: as large as was asked for; where that leaves a side
+    open, as the image is.
 
     >>> from flexlogger.records import PlotDef
-    >>> frame = frame_for(Window(PlotDef("cat", "image"), ()), 240, 320, False)
+    >>> frame = frame_for(Window(PlotDef("cat", "image"), ()), 240, 320)
     >>> frame.width, frame.height, frame.shown
     (320, 240, (246, 320))
     """
     asked = size(window)
-    room = asked["height"] - (_ROW if captioned else 0) if "height" in asked else None
+    room = asked["height"] - (_ROW if lines else 0) if "height" in asked else None
     if room is not None and "width" in asked:
-        return _frame(asked["width"], room, captioned)
+        return _frame(asked["width"], room, lines)
     if room is not None:
-        return _frame(round(_frame(0, room, captioned).shown[0] * width / height), room, captioned)
+        return _frame(round(_frame(0, room, lines).shown[0] * width / height), room, lines)
     across, down = (asked["width"], round(asked["width"] * height / width)) if asked else fitted(width, height)
-    return _frame(across, down + (_CAPTION - _ROW if captioned else 0), captioned)
+    return _frame(across, down + (_CAPTION * lines - _ROW if lines else 0), lines)
 
 
-def _frame(width: int, height: int, captioned: bool) -> Frame:
-    rows = -(-(height + _TITLE + _GAP) // _ROW) + captioned
+def _frame(width: int, height: int, lines: int) -> Frame:
+    rows = -(-(height + _TITLE + _GAP) // _ROW) + bool(lines)
     pane = rows * _ROW - _GAP
-    return Frame(width, height, (pane + 1, width + 1), (pane - _TITLE - (_CAPTION if captioned else 0), width))
+    return Frame(width, height, (pane + 1, width + 1), (pane - _TITLE - _CAPTION * lines, width))
 
 
 def fitted(width: int, height: int) -> tuple[int, int]:

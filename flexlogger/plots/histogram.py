@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flexlogger.plots.style import empty, figure, layout, literal, numbers, rgba
+from flexlogger.plots.style import MUTED, empty, figure, layout, literal, numbers, rgba
 from flexlogger.plots.thinning import Floats
 from flexlogger.plots.window import Latest, Window
 from flexlogger.records import Panel
@@ -27,7 +27,19 @@ class HistogramPlot:
             data.append(_bars(literal(legend.get(index, name)), edges, counts, feed.color, len(feeds) > 1))
         look = layout(window, "", "count") | {"barmode": "overlay", "bargap": 0, "hovermode": "closest"}
         look["xaxis"]["showgrid"] = False
-        return figure(window, data, look if any(trace["x"] for trace in data) else empty(look))
+        if not any(trace["x"] for trace in data):
+            return figure(window, data, empty(look))
+        told = [f"{name}: {', '.join(latest.captions)}" for name, _, latest in feeds if latest.captions]
+        if told:
+            look["annotations"] = [_note(told)]
+        return figure(window, data, look)
+
+
+def _note(lines: list[str]) -> dict[str, Any]:
+    """Say in the corner what the bins do not show."""
+    corner = {"x": 1, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "top"}
+    look = {"showarrow": False, "align": "right", "font": {"size": 11, "color": MUTED}}
+    return {"text": "<br>".join(map(literal, lines)), **corner, **look}
 
 
 def bins(latest: Latest, count: int) -> tuple[Floats, Floats]:

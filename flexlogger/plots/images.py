@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from flexlogger.plots.frame import frame_for
@@ -11,6 +13,7 @@ from flexlogger.plots.style import size
 from flexlogger.plots.window import Window
 from flexlogger.records import Panel
 
+_LETTER = 7  # pixels that a letter of a label takes
 _WIDE = 600  # pixels that a grid of small images is enlarged to where no size is asked for
 
 
@@ -30,9 +33,10 @@ class ImagesPlot:
         batch = np.asarray(latest.value)
         images = [bytes_of(image) for image in (batch if latest.kind == "images" else [batch])]
         opts = window.plot.opts
-        nrow, padding, labels = min(opts.get("nrow", 8), len(images)), opts.get("padding", 2), opts.get("labels", ())
+        labels = opts.get("labels") or latest.captions
+        nrow, padding = min(opts.get("nrow") or _across(latest.captions), len(images)), opts.get("padding", 2)
         height, width = images[0].shape[:2]
-        scale = _scale(window, -(-len(images) // nrow), nrow, height, width)
+        scale = _scale(window, -(-len(images) // nrow), nrow, height, width, STRIP if labels else 0)
         text = max(1.0, 1 / scale)
         row = round(height * max(1.0, scale)) + padding + (round(STRIP * text) if labels else 0)
         fits = max(1, LARGEST // row) * nrow
@@ -41,10 +45,16 @@ class ImagesPlot:
         return pane(window, drawn, latest, note)
 
 
-def _scale(window: Window, rows: int, nrow: int, height: int, width: int) -> float:
-    """Return by how much images have to be enlarged for the grid to fill its pane, padding and labels included."""
+def _across(captions: Sequence[str]) -> int:
+    """Return how many images stand side by side where nobody said: as many, up to 8, as their captions leave room."""
+    return max(1, min(8, _WIDE // (_LETTER * max(map(len, captions), default=1))))
+
+
+def _scale(window: Window, rows: int, nrow: int, height: int, width: int, strip: int) -> float:
+    """Return by how much images have to be enlarged for the grid to fill its pane, padding and a label's strip over
+    each included."""
     opts, asked = window.plot.opts, size(window)
-    padding, strip = int(opts.get("padding", 2)), STRIP if opts.get("labels") else 0
+    padding = int(opts.get("padding", 2))
     across: float = max(1.0, (asked.get("width", _WIDE) - padding) / nrow - padding) / width
     across = min(across, LARGEST / height)
     if "height" not in asked:

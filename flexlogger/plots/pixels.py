@@ -137,5 +137,8 @@ def _label(text: str, height: int, width: int) -> Pixels:
     picture = image.new("RGB", (width, height), "white")
     font = ImageFont.load_default(height * 11 / 16)
     draw = ImageDraw.Draw(picture)
+    text = " ".join(text.split())
+    if draw.textlength(text, font) > width:
+        text = text[: max(1, int(len(text) * width / draw.textlength(text, font)) - 1)] + "…"
     draw.text((max(0, (width - draw.textlength(text, font)) / 2), 1), text, fill="#2b2f36", font=font)
     return np.asarray(picture, np.uint8)

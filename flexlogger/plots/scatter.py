@@ -49,6 +49,7 @@ def _colour_scale(values: Array) -> dict[str, Any]:
 
 
 def _cloud(window: Window, name: str, points: Array, color: str) -> dict[str, Any]:
+    size = window.plot.opts.get("markersize", 7)
     return {
         "type": "scatter",
         "mode": "markers",
@@ -57,7 +58,7 @@ def _cloud(window: Window, name: str, points: Array, color: str) -> dict[str, An
         "y": numbers(points[:, 1]),
         "marker": {
             "color": rgba(color, 0.75),
-            "size": window.plot.opts.get("markersize", 7),
-            "line": {"color": "#ffffff", "width": 0.5},
+            "size": size,
+            "line": {"color": "#ffffff", "width": min(0.5, size / 20)},
         },
     }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
-from flexlogger.plots.style import EDGE, INK, compact
+from flexlogger.plots.cells import is_number, read, shown
+from flexlogger.plots.style import EDGE, INK
 from flexlogger.plots.text import mapping, page
 from flexlogger.plots.window import Latest, Window
 from flexlogger.records import Panel
@@ -18,6 +18,8 @@ _HEAD = (
 _CELL = "padding:3px 12px;border-bottom:1px solid #eef0f4;font-weight:400;white-space:nowrap"
 ROWS = 1000
 """Rows shown; a longer table says how many there are."""
+BYTES = 4 * 2**20
+"""A table of pictures ends with the row that goes past this."""
 
 
 class TablePlot:
@@ -36,35 +38,30 @@ class TablePlot:
 
 def _parsed(latest: Latest) -> tuple[list[Any], list[list[Any]]]:
     table = mapping(latest, "a table: {columns, rows}")
-    return list(table.get("columns", [])), [row if isinstance(row, list) else [row] for row in table.get("rows", [])]
+    rows = [row if isinstance(row, list) else [row] for row in table.get("rows", [])]
+    return list(table.get("columns", [])), [[read(cell) for cell in row] for row in rows]
 
 
 def _table(columns: list[Any], rows: list[list[Any]], raw: bool) -> str:
     heads = "".join(
-        f'<th style="{_HEAD};text-align:{_side(rows, index)}">{_cell(column, raw)}</th>'
+        f'<th style="{_HEAD};text-align:{_side(rows, index)}">{shown(column, raw)}</th>'
         for index, column in enumerate(columns)
     )
-    body = "".join("<tr>" + "".join(_data_cell(cell, raw) for cell in row) + "</tr>" for row in rows[:ROWS])
-    more = f"<div>first {ROWS:,} of {len(rows):,} rows</div>" if len(rows) > ROWS else ""
-    return f'<table style="{_TABLE}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{more}'
-
-
-def _is_number(cell: Any) -> bool:
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
+    drawn, size = [], 0
+    for row in rows[:ROWS]:
+        drawn.append("<tr>" + "".join(_data_cell(cell, raw) for cell in row) + "</tr>")
+        size += len(drawn[-1])
+        if size > BYTES:
+            break
+    more = f"<div>first {len(drawn):,} of {len(rows):,} rows</div>" if len(drawn) < len(rows) else ""
+    return f'<table style="{_TABLE}"><thead><tr>{heads}</tr></thead><tbody>{"".join(drawn)}</tbody></table>{more}'
 
 
 def _side(rows: list[list[Any]], index: int) -> str:
-    return "right" if rows and index < len(rows[0]) and _is_number(rows[0][index]) else "left"
+    """Return the side of a column: that of its first cell that holds anything."""
+    cells = (row[index] for row in rows[:ROWS] if index < len(row) and row[index] is not None)
+    return "right" if is_number(next(cells, None)) else "left"
 
 
 def _data_cell(cell: Any, raw: bool) -> str:
-    return f'<td style="{_CELL};text-align:{"right" if _is_number(cell) else "left"}">{_cell(cell, raw)}</td>'
-
-
-def _cell(cell: Any, raw: bool) -> str:
-    """Write a cell: numbers short, nothing for null, text escaped."""
-    if cell is None:
-        return ""
-    if _is_number(cell):
-        return compact(cell) if cell == cell and abs(cell) != float("inf") else str(cell)
-    return str(cell) if raw else html.escape(str(cell))
+    return f'<td style="{_CELL};text-align:{"right" if is_number(cell) else "left"}">{shown(cell, raw)}</td>'

@@ -17,25 +17,40 @@ BOX = (
     f"color:{INK};background:#ffffff;font:13px/1.5 {FONT}"
 )
 TALLY = "font-variant-numeric:tabular-nums;font-weight:600"
+DOCTYPE = "<!doctype html>"
+"""What a text begins with that is HTML to show; any other text is shown as it is written."""
+# In a frame without a single permission no script runs, no form is sent and nothing leads away, whatever the server of
+# the dashboard allows; the policy keeps the frame from fetching anything.
+_POLICY = "default-src 'none'; img-src data:; media-src data:; font-src data:; style-src 'unsafe-inline'"
+_FRAME = "display:block;width:100%;border:0;background:#ffffff"
+_SHARE = "height:320px"  # of a frame that shares its window
 
 
 class TextPlot:
     """The latest text of each meter, shown as it is written; below it the latest scalars."""
 
     def draw(self, window: Window) -> Panel:
-        """Draw the texts in the order of the meters, escaped unless `html: true` passes them on."""
-        texts = window.values("text")
+        """Draw the texts in the order of the meters, escaped unless `html: true` passes them on; a page of HTML is in
+        a frame of its own."""
+        texts, scalars = window.values("text"), window.values("scalar")
         passed_on = bool(window.plot.opts.get("html", False))
         parts = []
         for name, _, latest in texts:
-            body = str(latest.value) if passed_on else html.escape(str(latest.value))
             head = f'<div style="color:{MUTED};font-size:11px">{html.escape(name)}</div>' if len(texts) > 1 else ""
-            space = "normal" if passed_on else "pre-wrap"
-            parts.append(f'{head}<div style="white-space:{space};overflow-wrap:anywhere;font-weight:400">{body}</div>')
-        for name, _, latest in window.values("scalar"):
+            parts.append(head + _body(str(latest.value), passed_on, alone=len(texts) + len(scalars) == 1))
+        for name, _, latest in scalars:
             number = f"{latest.value:.6g}" if isinstance(latest.value, float) else html.escape(str(latest.value))
             parts.append(f'<div>{html.escape(name)} <span style="{TALLY}">{number}</span></div>')
         return page(window, "".join(parts))
+
+
+def _body(text: str, passed_on: bool, alone: bool) -> str:
+    if text[: len(DOCTYPE)].lower() == DOCTYPE:
+        guarded = f'{DOCTYPE}<meta http-equiv="Content-Security-Policy" content="{_POLICY}">{text[len(DOCTYPE) :]}'
+        style = f"{_FRAME};{'height:100%' if alone else _SHARE}"
+        return f'<iframe sandbox="" style="{style}" srcdoc="{html.escape(guarded)}"></iframe>'
+    space, body = ("normal", text) if passed_on else ("pre-wrap", html.escape(text))
+    return f'<div style="white-space:{space};overflow-wrap:anywhere;font-weight:400">{body}</div>'
 
 
 def page(window: Window, body: str) -> Panel:

@@ -55,7 +55,8 @@ def scatter(table: Table, x: str, y: str, title: str | None = None) -> Chart:
         notes.append(f"{MAX_POINTS:,} of {len(finite):,} points, evenly chosen")
         finite = finite[np.linspace(0, len(finite) - 1, MAX_POINTS).round().astype(int)]
     feeds = [feed(y, "points", finite)] if len(finite) else []
-    return drawn("scatter", feeds, title, {"xlabel": x, "ylabel": y}, notes, look)
+    size = 7 if len(finite) <= 1000 else 3
+    return drawn("scatter", feeds, title, {"xlabel": x, "ylabel": y, "markersize": size}, notes, look)
 
 
 def bar(table: Table, label: str, value: str, title: str | None = None) -> Chart:

@@ -45,17 +45,17 @@ def drawn(
     notes: Sequence[str] = (),
     xaxis: Mapping[str, Any] | None = None,
 ) -> Chart:
-    """Draw feeds as a plot of type `plot` with options `opts`; `notes` on what is not in it stand below the title."""
+    """Draw feeds as a plot of type `plot` with options `opts`; `notes` on what is not in it stand below the x axis."""
     panel = load(plot).draw(Window(PlotDef("", plot, dict(opts)), tuple(feeds)))
     look = panel.layout
     look["xaxis"] |= xaxis or {}
-    head = [literal(title)] if title else []
-    if notes:
-        head.append(f'<span style="font-size:11px;color:{MUTED}">{literal(" · ".join(notes))}</span>')
-    if head:
-        look["title"] = {"text": "<br>".join(head), "font": {"size": 14}, "x": 0.5, "y": 1, "yanchor": "top"}
-        look["title"]["pad"] = {"t": 8}
-        look["margin"]["t"] += 20 * len(head) + (20 if look["showlegend"] and "orientation" in look["legend"] else 0)
+    below = look["xaxis"]["title"]
+    below["text"] += "".join(f'<br><span style="font-size:10px;color:{MUTED}">{literal(note)}</span>' for note in notes)
+    look["margin"]["b"] += 14 * len(notes)
+    if title:
+        above = {"font": {"size": 14}, "x": 0.5, "y": 1, "yanchor": "top", "pad": {"t": 8}}
+        look["title"] = {"text": literal(title), **above}
+        look["margin"]["t"] += 40 if look["showlegend"] and "orientation" in look["legend"] else 20
     return Chart(panel.data, look)
 
 
@@ -73,7 +73,7 @@ def drawn_lines(
     shown = [_shown(x, y, MAX_POINTS // max(1, len(kept))) for _, x, y in kept]
     before, after = sum(len(y) for _, _, y in kept) - lost, sum(len(one.x) for one in shown)
     if after < before:
-        notes.append(f"{after:,} of {before:,} points: the lowest and highest of every stretch")
+        notes.append(f"{after:,} of {before:,} points, the extremes of each stretch")
     lines = [
         Line(name, one, PALETTE[rank % len(PALETTE)], DASHES[rank // len(PALETTE) % len(DASHES)])
         for rank, ((name, _, _), one) in enumerate(zip(kept, shown, strict=True))
