@@ -191,9 +191,25 @@ class SegmentReader:
             if chunk and b"\n" not in chunk:
                 chunk += file.readline()  # one line longer than the chunk
         end = chunk.rfind(b"\n") + 1
-        items = [item for line in chunk[:end].split(b"\n")[:-1] if (item := self._item(line)) is not None]
+        start = chunk.find(b"\n") + 1 if self.offset == 0 else 0
+        items = self._line_by_line(chunk[:start]) + self._items(chunk[start:end])
         self.offset += end
         return items, end > 0
+
+    def _items(self, chunk: bytes) -> list[Item]:
+        """The items of whole lines, all at once where nothing is wrong with any."""
+        found = lines.decode_lines(chunk)
+        if not found:
+            return self._line_by_line(chunk)
+        first = found[0].q if self._expected_q is None else self._expected_q
+        if [line.q for line in found] != list(range(first, first + len(found))):
+            return self._line_by_line(chunk)
+        self._expected_q, self._damaged_here = first + len(found), 0
+        finite = b'"NaN"' not in chunk and b'Infinity"' not in chunk
+        return [item for line in found if (item := self._rebuild(line, finite)) is not None]
+
+    def _line_by_line(self, chunk: bytes) -> list[Item]:
+        return [item for line in chunk.split(b"\n")[:-1] if (item := self._item(line)) is not None]
 
     def finish(self) -> Damage:
         """Count an unfinished last line as torn and return what was skipped in all."""
@@ -216,9 +232,9 @@ class SegmentReader:
         self._damaged_here = 0
         return self._rebuild(parsed)
 
-    def _rebuild(self, line: lines.Line) -> Item | None:
+    def _rebuild(self, line: lines.Line, finite: bool = False) -> Item | None:
         if line.v is not None:
-            return Record(line.s, line.t, lines.values_of(line))
+            return Record(line.s, line.t, line.v if finite else lines.values_of(line))  # type: ignore[arg-type]
         if line.d is not None:
             if self._blobs is None:
                 return None

@@ -130,21 +130,21 @@ class Tail:
     # ---- items
 
     def _merged(self) -> Iterator[Batch]:
-        """The segment that is furthest behind goes on until the next one's turn."""
-        streams = [stream for stream in self._streams.values() if self._tried(stream.path, stream.look)]
-        chunk = max(LEAST_BYTES, READ_BYTES // max(1, len(streams)))
-        queue = [(stream.front, index) for index, stream in enumerate(streams)]
-        heapq.heapify(queue)
-        while queue:
-            stream = streams[queue[0][1]]
-            if not self._tried(stream.path, partial(stream.load, chunk)):
-                heapq.heappop(queue)
-                continue
-            _, index = heapq.heappop(queue)
-            items = stream.take(queue[0][0] if queue else math.inf)
-            heapq.heappush(queue, (stream.front, index))
-            if items:
-                yield Batch(stream.header.rank, items)
+        """A segment that nobody overlaps is handed over as it is read; those that overlap are merged up to where the
+        first of them has to be read on."""
+        active = [stream for stream in self._streams.values() if self._tried(stream.path, stream.look)]
+        chunk = max(LEAST_BYTES, READ_BYTES // max(1, len(active)))
+        while active:
+            first = min(active, key=_front)
+            last = first.last if self._tried(first.path, partial(first.load, chunk)) else -math.inf
+            together = [s for s in active if s is first or s.front <= last]
+            ended = [s for s in together if not self._tried(s.path, partial(s.load, chunk))]
+            active = [stream for stream in active if stream not in ended]
+            together = [stream for stream in together if stream not in ended]
+            bound = min((stream.last for stream in together), default=0.0)
+            parts = [(stream.header.rank, stream.take(bound)) for stream in together]
+            for rank in sorted({rank for rank, _ in parts}):
+                yield Batch(rank, _in_order([items for of, items in parts if of == rank and items]))
 
     def _shown(self, items: list[Item]) -> list[Item]:
         if self._skip is not None:
@@ -201,15 +201,16 @@ class _Stream:
             self.front = self._items[self._at].time
         return bool(self._items)
 
-    def take(self, limit: float) -> list[Item]:
-        """The items up to time `limit`; none where the next one is later."""
+    @property
+    def last(self) -> float:
+        """The time of the last item that is loaded."""
+        return self._items[-1].time
+
+    def take(self, bound: float) -> list[Item]:
+        """The loaded items up to a time."""
         items, start = self._items, self._at
-        if items[start].time > limit:
-            return []
-        whole = items[-1].time <= limit
-        self._at = len(items) if whole else max(start + 1, bisect_right(items, limit, start, key=_time))
-        self.front = items[self._at - 1].time
-        return items[start : self._at] if start or not whole else items
+        self._at = len(items) if self.last <= bound else bisect_right(items, bound, start, key=_time)
+        return items[start : self._at] if self._at - start < len(items) else items
 
     def damage(self, now: float = math.inf) -> Damage:
         """What had to be skipped; a torn end only where nothing was written for `SETTLED_S` seconds."""
@@ -222,6 +223,11 @@ class _Stream:
 
 
 _time = attrgetter("time")
+_front = attrgetter("front")
+
+
+def _in_order(parts: list[list[Item]]) -> list[Item]:
+    return parts[0] if len(parts) == 1 else list(heapq.merge(*parts, key=_time))
 
 
 def hides(resume: Resume, item: Item) -> bool:
