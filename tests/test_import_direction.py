@@ -65,6 +65,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "records": (),
     "faults": (),
+    "screen": (),
     "catalog": ("errors", "records"),
     "config": ("errors", "records", "catalog", "meters.catalog", "plots.catalog", "server.names"),
     "meters": ("errors", "records", "catalog", "config.names", "config.torchmetrics_names"),  # lists of names, no more
@@ -123,6 +124,8 @@ LIGHT = [
     "flexlogger.meters.catalog",
     "flexlogger.server.process",
     "flexlogger.server.run",
+    "flexlogger.screen",
+    "flexlogger.tracking.keeping",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,7 @@ class RunArtifacts:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._thread = ThreadPoolExecutor(1, "flexlogger-artifacts")
+        self._lock = threading.Lock()
         self._pending: list[Storing] = []
 
     # ---- logging
@@ -84,7 +86,8 @@ class RunArtifacts:
         self.store.check_type(artifact.name, artifact.type)
         storing = self._copy(artifact, aliases)
         artifact.stored_by(self.store, storing)
-        self._pending = [each for each in self._pending if not each.future.done()] + [storing]
+        with self._lock:
+            self._pending = [each for each in self._pending if not each.future.done()] + [storing]
         try:
             self._thread.submit(storing.run)
         except RuntimeError:  # the interpreter ends: no thread starts any more
@@ -94,7 +97,7 @@ class RunArtifacts:
         try:
             self.store.alias(artifact.name, artifact.version, [LATEST, *aliases])
         except OSError as error:
-            raise refused(artifact.name, self.store, error, "its aliases cannot be moved") from error
+            raise refused(artifact.name, self.store, error, "it cannot be given aliases") from error
 
     def _copy(self, artifact: Artifact, aliases: Sequence[str]) -> Storing:
         try:
@@ -104,9 +107,8 @@ class RunArtifacts:
         try:
             copied = take(self.store, artifact.name, artifact.sources, staging)
             draft = artifact.draft(self._run, aliases)
-            return Storing(
-                self.store, draft, copied, staging, lambda made: self._noted(made, [LATEST, *aliases], False)
-            )
+            given = [LATEST, *aliases]
+            return Storing(self.store, draft, copied, staging, lambda made: self._noted(made, given, False))
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise

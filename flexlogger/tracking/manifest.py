@@ -103,8 +103,8 @@ def check_name(name: str) -> str:
     """Return an artifact's name; raise ValueRefusedError where it cannot name a folder anywhere."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == CONTENT:
         raise ValueRefusedError(
-            "artifact: expected a name of at most 128 letters, digits, '_', '-' and '.', not beginning with '.' and not "
-            f"{CONTENT!r}, but got {name!r}"
+            "artifact: expected a name of at most 128 letters, digits, '_', '-' and '.', not beginning with '.' and "
+            f"other than {CONTENT!r}, but got {name!r}"
         )
     return name
 

@@ -18,6 +18,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -78,10 +79,8 @@ class ArtifactStore:
         for number in self.versions(name):
             head = self._head(name, number)
             found.update(head.aliases if head is not None else ())
-        try:
+        with suppress(OSError):
             found.update(entry.name.removesuffix(".json") for entry in os.scandir(self._moved_folder(name)))
-        except OSError:
-            pass
         resolved = {alias: self._resolve(name, alias) for alias in sorted(found)}
         return {alias: number for alias, number in resolved.items() if number is not None}
 
@@ -177,8 +176,9 @@ class ArtifactStore:
         parent = self.folder / ".staging"
         parent.mkdir(parents=True, exist_ok=True)
         for left in parent.iterdir():
-            if self._clock() - left.stat().st_mtime > ABANDONED_S:
-                shutil.rmtree(left, ignore_errors=True)
+            with suppress(FileNotFoundError):  # its owner has just removed it
+                if self._clock() - left.stat().st_mtime > ABANDONED_S:
+                    shutil.rmtree(left, ignore_errors=True)
         folder = parent / f"{os.getpid()}-{secrets.token_hex(6)}"
         folder.mkdir()
         return folder
@@ -239,7 +239,7 @@ class ArtifactStore:
     def _again(self, draft: Manifest, number: int) -> Manifest:
         there = self._read(draft.name, number)
         self.alias(draft.name, there.version, (LATEST, *draft.aliases))
-        if (draft.metadata, draft.description) != (there.metadata, there.description):
+        if draft.metadata not in ({}, there.metadata) or draft.description not in (None, there.description):
             faults.log.warning(
                 "flexlogger: artifact %s has the content of %s, whose metadata and description stay as they are",
                 draft.name,

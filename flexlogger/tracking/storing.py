@@ -13,7 +13,7 @@ import msgspec
 
 from flexlogger import faults
 from flexlogger.errors import ArtifactError, FlexLoggerError
-from flexlogger.tracking.content import copy_file
+from flexlogger.tracking.content import Advance, copy_file
 from flexlogger.tracking.manifest import Entry, Manifest, digest_of
 from flexlogger.tracking.progress import Progress
 from flexlogger.tracking.sources import Source
@@ -39,18 +39,22 @@ def take(store: ArtifactStore, name: str, sources: Sequence[Source], staging: Pa
     with Progress(f"copying {name}", sum(_size(source.file) for source in sources)) as progress:
         for number, source in enumerate(sources):
             entry = known.get(source.path)
-            if entry is not None and entry.size == _size(source.file):
-                if store.content.holds(entry.digest, source.file, progress.advance):
-                    copied.append(Copied(source.path, None, entry))
-                    continue
+            if entry is not None and _has(store, entry, source, progress.advance):
+                copied.append(Copied(source.path, None, entry))
+                continue
+            copy = staging / str(number)
             try:
-                seen = copy_file(source.file, staging / str(number), progress.advance)
+                seen = copy_file(source.file, copy, progress.advance)
             except OSError as error:
                 raise refused(name, store, error, f"{source.path} cannot be copied from {source.file}") from error
             if seen != source.seen:
                 faults.log.warning("flexlogger: artifact %s: %s changed after it was added", name, source.file)
-            copied.append(Copied(source.path, staging / str(number), None))
+            copied.append(Copied(source.path, copy, None))
     return copied
+
+
+def _has(store: ArtifactStore, entry: Entry, source: Source, advance: Advance) -> bool:
+    return entry.size == _size(source.file) and store.content.holds(entry.digest, source.file, advance)
 
 
 def _size(file: Path) -> int:
@@ -61,13 +65,13 @@ def _size(file: Path) -> int:
 
 
 def refused(name: str, store: ArtifactStore, error: OSError, what: str = "it cannot be stored") -> ArtifactError:
-    """What to tell where the operating system refuses: how much room there is, and that nothing of it is left."""
+    """What to tell where the operating system refuses: why, and how much room there is."""
     try:
         free = f"; {shutil.disk_usage(store.folder.parent).free / 1e6:,.0f} MB are free in {store.folder}"
     except OSError:
         free = f", in {store.folder}"
     why = error.strerror or str(error)
-    return ArtifactError(f"artifact {name}: {what} ({why}){free}; no version was made, log it again")
+    return ArtifactError(f"artifact {name}: {what} ({why}){free}; no version was made of it")
 
 
 class Storing:
@@ -105,7 +109,7 @@ class Storing:
             self._failed(error)
         except Exception as error:
             faults.swallow("storing an artifact", error)
-            self.future.set_exception(error)
+            self.future.set_exception(ArtifactError(f"artifact {self.name}: storing it failed ({error})"))
         finally:
             shutil.rmtree(self._staging, ignore_errors=True)
 
