@@ -57,7 +57,7 @@ def identify(dashboard: Dashboard, where: Rank, name: str | None, tags: Sequence
         run_id,
         name or dashboard.name or run_id,
         project,
-        base_dir(dashboard.dir) / project / run_id,
+        base_dir(dashboard.dir).absolute() / project / run_id,
         env,
         dashboard.uid or env,
         tuple(dict.fromkeys((*dashboard.tags, *tags))),

@@ -111,7 +111,7 @@ class FlexLogger(Intake):
         self._run: Run = joined or open_run(self._dashboard, viz)
         self._run.join(self._key)
         if joined is not None:
-            joined.add_sinks(self._dashboard)
+            joined.drawing.add(self._key, self._dashboard)
             joined.configure(self._dashboard.config)
         self._finalizer = weakref.finalize(self, self._run.leave, self._key)
         self._finalizer.atexit = False  # the run closes itself then, and knows how the interpreter ends

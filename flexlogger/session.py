@@ -15,19 +15,21 @@ from flexlogger import faults
 from flexlogger.config.hyper import plain_data
 from flexlogger.config.model import Dashboard
 from flexlogger.declared import Declarations
+from flexlogger.drawing import Drawing
 from flexlogger.errors import ConfigError, Place, Problem
 from flexlogger.identity import Identity, Resume, check_resume, check_writable, identify
+from flexlogger.ownership import Ownership
 from flexlogger.pipe.feed import Feed
 from flexlogger.pipe.thread import ThreadPipe
 from flexlogger.ranks import Rank, this_rank
 from flexlogger.readback import Readback
 from flexlogger.records import Event, Layout, MeterDef, PlotDef, Step
-from flexlogger.runs.segment import SegmentWriter, segments
-from flexlogger.sinks.visdom import window_id
-from flexlogger.views import Views, own_sinks
+from flexlogger.runs.card import read_card
+from flexlogger.runs.format import Resume as Resumed
+from flexlogger.runs.segment import SegmentWriter
+from flexlogger.views import Views
 
 CLOSE_S = 5.0
-CLOSE_VIEWS_S = 2.0
 _PLAIN = Layout()
 
 
@@ -39,16 +41,16 @@ class Run:
     seconds. `ending` is what the log's last line will say.
     """
 
-    def __init__(self, identity: Identity, where: Rank, views: Views, feed: Feed) -> None:
-        self.identity = identity
+    def __init__(
+        self, identity: Identity, where: Rank, views: Views, feed: Feed, ownership: Ownership | None = None
+    ) -> None:
         self.id = identity.id
         self.name = identity.name
         self.project = identity.project
         self.folder = identity.folder
         self.env = identity.env
-        self.uid = identity.uid
+        self.identity = identity
         self.rank, self.world = where
-        self.owner = where.rank == 0
         self.url = views.url(identity.env)
         self.readback = Readback()
         self.pipe = ThreadPipe(feed, source=self.readback)
@@ -56,11 +58,26 @@ class Run:
         self.started = time.time()
         self.ending = "finished"
         self.closed = False
-        self._servers = views.servers
-        self._windows: frozenset[str] = frozenset()
+        log = feed.writer.path if feed.writer is not None else None
+        self.drawing = Drawing(identity, views, self.pipe, log, ownership, self._announce)
         self._declarations = Declarations()
         self._members: set[Hashable] = set()
         self._pid = os.getpid()
+
+    @property
+    def owner(self) -> bool:
+        """True where this process draws the run, and keeps its card."""
+        return self.drawing.owner
+
+    @property
+    def uid(self) -> str:
+        """What the run's windows are told apart by from others in the same environment."""
+        return self.drawing.uid
+
+    def _announce(self) -> None:
+        """Say first of all what the run is."""
+        info = self.identity.as_info() | {"uid": self.uid, "url": self.url, "config": self.config}
+        self.event("run", info | {"rank": self.rank, "world": self.world})
 
     # ---- who shares it
 
@@ -74,6 +91,8 @@ class Run:
         self._declarations.leave(who)
         if not self._members:
             self.close(CLOSE_S)
+        elif not self.closed:
+            self.drawing.leave(who)
 
     def clashes(self, who: Hashable, plots: Iterable[PlotDef], meters: Iterable[str]) -> dict[str, str]:
         """What of a declaration (plots, names of meters) others of this run hold already: {key path: message}."""
@@ -89,7 +108,7 @@ class Run:
             raise ConfigError(problems)
         self._declarations.put(who, plots, meters, layout)
         definition = self._declarations.merged(time.time())
-        self._own(definition.plots)
+        self.drawing.own(definition.plots)
         self.pipe.define(definition)
 
     # ---- what happens to it
@@ -113,26 +132,6 @@ class Run:
         """Wait until all that was logged is on disk, with `views` also on the dashboards; False where time ran out."""
         return self.pipe.flush(timeout, views)
 
-    def add_sinks(self, dashboard: Dashboard) -> None:
-        """Feed the sink objects that a declaration brings from code too; its other sinks are the run's own."""
-        for view in own_sinks(dashboard, segments(self.folder)):
-            self.pipe.add_view(view)
-
-    # ---- windows
-
-    def _own(self, plots: Iterable[PlotDef]) -> None:
-        """Become the one that draws these windows: an older run of this process that drew one of them (a notebook
-        cell that was run again) stops drawing on the dashboard, and goes on logging."""
-        if not (self.owner and self._servers):
-            return
-        ids = [window_id(self.uid, plot.opts.get("env", self.env), plot.name) for plot in plots]
-        self._windows = frozenset(f"{server} {id}" for server in self._servers for id in ids)
-        for other in list(_open):
-            if other is not self and other._windows & self._windows:
-                other._windows = frozenset()
-                other.pipe.release_views(("visdom",), CLOSE_VIEWS_S)
-                faults.log.info("flexlogger: run %s draws the windows of run %s from now on", self.id, other.id)
-
     # ---- the end
 
     def close(self, timeout: float = CLOSE_S) -> None:
@@ -148,7 +147,8 @@ class Run:
             return
         self.closed = True
         _forget(self)
-        complete = self.pipe.close(timeout, self.ending if os.getpid() == self._pid else "forked")
+        ending = self.ending if os.getpid() == self._pid else "forked"
+        complete = self.drawing.close(lambda: self.pipe.close(timeout, ending))
         told = self.pipe.status()
         if told["dropped"]:
             faults.log.warning("flexlogger: dropped, by reason: %s", told["dropped"])
@@ -236,12 +236,40 @@ def open_run(
     if dashboard.runlog:
         check_writable(identity.folder)
     views = Views(dashboard, viz)
-    history = segments(identity.folder) if identity.folder.is_dir() else []
-    opened = views.open(identity.env, identity.uid, history) if where.rank == 0 else []
-    writer = partial(SegmentWriter, identity.folder, identity.id, rank=where.rank, fsync=dashboard.fsync)
-    run = Run(identity, where, views, Feed(writer if dashboard.runlog else None, opened))
+    ownership = None
+    if dashboard.runlog:
+        ownership = Ownership(identity.folder, identity.id, views.servers, identity.env, identity.uid)
+    owns = where.rank == 0 and (ownership is None or ownership.take())
+    resumed = _resumed(identity, owns, where.rank)
+    header = _header(identity, ownership, resumed)
+    writer = partial(SegmentWriter, identity.folder, identity.id, rank=where.rank, fsync=dashboard.fsync, **header)
+    feed = Feed(writer if dashboard.runlog else None)
+    run = Run(identity, where, views, feed, ownership)
     _open.append(run)
-    if run.owner:
-        run.event("run", identity.as_info() | {"url": run.url, "config": {}})
-    run.configure({**dashboard.config, **(config or {})})
+    given = {**dashboard.config, **plain_data(config or {})}
+    if owns:
+        before = read_card(identity.folder)
+        run.config = {**(before.config if before is not None else {}), **given}
+        run.drawing.begin(resumed)
+    else:
+        run.configure(given)
+        if where.rank == 0:
+            run.drawing.stand_by()
     return run
+
+
+def _header(identity: Identity, ownership: Ownership | None, resume: Resumed | None) -> dict[str, Any]:
+    uid = ownership.uid if ownership is not None else identity.uid
+    return {"project": identity.project, "env": identity.env, "uid": uid, "resume": resume}
+
+
+def _resumed(identity: Identity, owns: bool, rank: int) -> Resumed | None:
+    """Where the run is taken up again; not beside an owner that lives, whose points are no older ones."""
+    if identity.resume_step is None or owns:
+        return Resumed(identity.resume_step, time.time()) if identity.resume_step is not None else None
+    if rank == 0:
+        faults.log.warning(
+            "flexlogger: run %s is being written by another process; resume_step is left out, no point is hidden",
+            identity.id,
+        )
+    return None

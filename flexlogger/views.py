@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection
+from importlib.util import find_spec
+from itertools import count
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from flexlogger.config.model import Dashboard, SinkConfig
-from flexlogger.errors import MissingExtraError, ValueRefusedError
+from flexlogger.errors import MissingExtraError
+from flexlogger.runs.tail import Tail
 from flexlogger.sinks.base import Sink
+from flexlogger.sinks.handover import Stage
 from flexlogger.sinks.view import View
 from flexlogger.sinks.visdom import ClientSender, HttpSender, Sender, VisdomSink
-from flexlogger.sinks.wire import Address, address
+from flexlogger.sinks.where import server_of, token_of
+from flexlogger.sinks.wire import Address
 
-DEFAULT_PORT = 8097
+
+class Others(NamedTuple):
+    """How a view sees what other processes wrote into the run: where it reads, and what that goes through."""
+
+    tail: Tail | None = None
+    stage: Stage | None = None
 
 
 class Target(NamedTuple):
@@ -23,6 +31,11 @@ class Target(NamedTuple):
 
     config: SinkConfig
     server: Address | None
+
+    @property
+    def shared(self) -> bool:
+        """True where it is the same for all processes of a run, so that only one may feed it."""
+        return self.server is not None
 
 
 class Views:
@@ -39,41 +52,45 @@ class Views:
     @property
     def servers(self) -> list[str]:
         """The dashboard servers that are drawn on."""
-        return [str(server) for _, server in self.targets if server is not None]
+        return list(dict.fromkeys(str(target.server) for target in self.targets if target.server is not None))
 
     def url(self, env: str) -> str | None:
         """The dashboard's address; None where no view has one."""
         return f"{self.servers[0]}/env/{quote(env)}" if self.servers else None
 
-    def open(self, env: str, uid: str, history: Sequence[Path] = ()) -> list[View]:
-        """Start all of them; each shows `history` first."""
-        return [self._open(target, env, uid, history) for target in self.targets]
+    def open(self, target: Target, env: str, uid: str, others: Others, taken: Collection[str]) -> View:
+        """Start one of them, under a name of its own beside those `taken`."""
+        config, server = target
+        names = (config.type if number == 1 else f"{config.type} {number}" for number in count(1))
+        name = next(name for name in names if name not in taken)
+        repair = f"Start a server with: flexlogger server --port {server.port}" if server is not None else ""
+        return View(self._sink(target, env, uid), name, tail=others.tail, stage=others.stage, repair=repair)
 
-    def _open(self, target: Target, env: str, uid: str, history: Sequence[Path]) -> View:
+    def _sink(self, target: Target, env: str, uid: str) -> Sink:
         config, server = target
         if config.sink is not None:
-            return View(config.sink, config.type, history=history)
+            return config.sink  # type: ignore[no-any-return]  # the check saw to its methods
         if server is not None:
-            sink: Sink = VisdomSink(self._sender(config, server, env), env, uid)
-            repair = f"Start a server with: flexlogger server --port {server.port}"
-            return View(sink, config.type, history=history, repair=repair)
+            return VisdomSink(self._sender(config, server, env), env, uid)
         if config.type == "terminal":
             from flexlogger.sinks.terminal import TerminalSink
 
-            return View(TerminalSink(), config.type, history=history)
+            return TerminalSink()
         from flexlogger.sinks.memory import MemorySink
 
-        return View(MemorySink(), config.type, history=history)
+        return MemorySink()
 
     def _server(self, config: SinkConfig) -> Address | None:
         if config.sink is not None or config.type != "visdom":
             return None
-        server = config.opts.get("server") or self._dashboard.server or os.environ.get("FLEXLOGGER_SERVER")
-        port = config.opts.get("port") or self._dashboard.port or _port_from_environment()
+        server = config.opts.get("server") or self._dashboard.server
+        port = config.opts.get("port") or self._dashboard.port
         if self._viz is not None:
             server, port = str(getattr(self._viz, "server", server)), getattr(self._viz, "port", port)
-        self._token(config)
-        return address(server or "localhost", port)
+        elif config.opts.get("client") == "package" and find_spec("visdom") is None:
+            raise MissingExtraError("sinks: visdom: client: package", "visdom", "visdom")
+        self._token(config)  # raises where it cannot be
+        return server_of(server, port)
 
     def _sender(self, config: SinkConfig, server: Address, env: str) -> Sender:
         if self._viz is not None:
@@ -83,20 +100,13 @@ class Views:
         return HttpSender(server, self._token(config))
 
     def _token(self, config: SinkConfig) -> str | None:
-        return config.opts.get("token") or self._dashboard.token or _token_from_environment()
-
-
-def own_sinks(dashboard: Dashboard, history: Sequence[Path]) -> list[View]:
-    """Start views of the sink objects that a declaration brings from code, and of nothing else it names."""
-    return [View(c.sink, c.type, history=history) for c in dashboard.sinks if c.sink is not None]
+        return token_of(config.opts.get("token") or self._dashboard.token)
 
 
 def _visdom_client(where: Address, env: str) -> Any:
     """The visdom package's own client; it prints and blocks when its server is away, which a view's thread bears."""
-    try:
-        import visdom
-    except ImportError as error:
-        raise MissingExtraError("sinks: visdom: client: package", "visdom", "visdom") from error
+    import visdom  # only for those who ask for it
+
     return visdom.Visdom(
         server=f"{where.scheme}://{where.host}",
         port=where.port,
@@ -104,17 +114,3 @@ def _visdom_client(where: Address, env: str) -> Any:
         env=env,
         use_incoming_socket=False,
     )
-
-
-def _port_from_environment() -> int:
-    text = os.environ.get("FLEXLOGGER_PORT", "")
-    if text and not (text.isdecimal() and 0 < int(text) < 65536):
-        raise ValueRefusedError(f"FLEXLOGGER_PORT: expected a port number from 1 to 65535, got {text!r}")
-    return int(text) if text else DEFAULT_PORT
-
-
-def _token_from_environment() -> str | None:
-    token = os.environ.get("FLEXLOGGER_TOKEN", "").strip()
-    if not (token.isascii() and token.isprintable()):
-        raise ValueRefusedError("FLEXLOGGER_TOKEN: expected printable ASCII characters")  # never shown
-    return token or None

@@ -65,7 +65,7 @@ def test_nothing_stays_once_it_is_written(stat: FlexLogger) -> None:
 
 
 def stat_sink(stat: FlexLogger) -> MemorySink:
-    (view,) = stat._pipe._feed.views
+    (view,) = (view for view in stat._pipe._feed.views if view.name == "MemorySink")
     sink = view._sink  # type: ignore[attr-defined]
     assert isinstance(sink, MemorySink)
     return sink

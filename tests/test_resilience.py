@@ -24,6 +24,7 @@ from flexlogger.pipe.thread import ThreadPipe
 from flexlogger.readback import Copied, Readback, Reading
 from flexlogger.records import Datum, Definition, Item, Record
 from flexlogger.runs.segment import SegmentReader, SegmentWriter, segments
+from flexlogger.runs.tail import Tail
 from flexlogger.sinks.handover import Handover
 from flexlogger.sinks.memory import MemorySink
 from flexlogger.sinks.view import View
@@ -283,7 +284,7 @@ def test_damage_in_the_history_is_told_and_what_vanished_is_left_out(
     paths = []
     for run in range(3):
         writer = SegmentWriter(tmp_path, "run")
-        writer.append([Record(n + 10 * run, 0.0, {"a": 1.0}) for n in range(3)])
+        writer.append([Record(n + 10 * run, float(run), {"a": 1.0}) for n in range(3)])
         writer.commit()
         writer.close()
         paths.append(writer.path)
@@ -291,12 +292,24 @@ def test_damage_in_the_history_is_told_and_what_vanished_is_left_out(
     raw[-20] ^= 1
     paths[0].write_bytes(raw)
     paths[1].unlink()
+    paths[1].mkdir()
     with caplog.at_level(logging.WARNING, "flexlogger"):
-        handover = Handover(paths)
-        items = [item for batch in handover.take() for item in batch]
+        handover = Handover(Tail(tmp_path))
+        items = [item for _ in range(3) for batch in handover.take() for item in batch]
     assert steps(items) == [0, 1, 20, 21, 22]
     assert handover.damaged == 1
     assert len(caplog.records) == 2
+
+
+def test_an_own_log_that_vanished_does_not_hold_a_view_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    handover = Handover()
+    handover.catch_up(tmp_path / "gone.jsonl", 100)
+    handover.offer([Record(0, 0.0, {"a": 1.0})], tmp_path / "gone.jsonl", 200)
+    with caplog.at_level(logging.WARNING, "flexlogger"):
+        assert steps([item for batch in handover.take() for item in batch]) == []
+    handover.offer([Record(1, 0.0, {"a": 1.0})], tmp_path / "gone.jsonl", 300)
+    assert steps([item for batch in handover.take() for item in batch]) == [1]
+    assert len(caplog.records) == 1
 
 
 def test_without_a_log_the_buffer_is_bounded_and_the_definition_stays() -> None:
@@ -360,7 +373,7 @@ def test_an_older_logger_keeps_its_own_sinks_when_its_windows_are_taken_over() -
     options: dict[str, Any] = {"env": "same", "port": 1}
     with FlexLogger({"p": {}}, sinks=["visdom", first], **options) as older:
         with FlexLogger({"p": {}}, sinks=["visdom", second], **options) as newer:
-            assert set(older.status()["views"]) == {"MemorySink"}
+            assert set(older.status()["views"]) == {"card", "MemorySink"}
             assert "visdom" in newer.status()["views"]
             older.add(p=1.0)
             older.log(0)

@@ -36,11 +36,17 @@ class Outlet(Protocol):
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
         """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log). Never waits."""
 
+    def catch_up(self, path: Path, end: int) -> None:
+        """Begin with what the log at `path` holds up to byte `end`. Called before the first `offer`."""
+
     def ask(self) -> threading.Event:
         """Ask for all that was offered to be shown now; the event tells when it is. Never waits."""
 
     def wait(self, asked: threading.Event, timeout: float) -> bool:
         """Wait for what `ask` returned."""
+
+    def stop(self) -> None:
+        """Release everything without showing what is left. Never waits."""
 
     def close(self, timeout: float) -> bool:
         """Show what is left and release everything; False where not all was shown."""

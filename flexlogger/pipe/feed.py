@@ -44,6 +44,7 @@ class Feed:
         self.stuck = False
         self._unwritten: deque[Item] = deque()
         self._undelivered: list[Item] = []
+        self._delivered = 0  # bytes of the log that views were given
         self._pause = RETRY_S[0]
         self._retry_at = 0.0
         self._written = 0
@@ -118,9 +119,9 @@ class Feed:
 
     def _deliver(self) -> None:
         batch, self._undelivered = self._undelivered, []
-        path, offset = (self.writer.path, self.writer.offset) if self.writer is not None else (None, 0)
+        path, self._delivered = (self.writer.path, self.writer.offset) if self.writer is not None else (None, 0)
         for view in self.views:
-            view.offer(batch, path, offset)
+            view.offer(batch, path, self._delivered)
 
     # ---- what happened to the run
 
@@ -166,14 +167,21 @@ class Feed:
         return all(shown)
 
     def add_view(self, view: Outlet) -> None:
-        """Deliver to one more view."""
+        """Deliver to one more view, which begins with what is in the log already."""
+        if self.writer is not None:
+            view.catch_up(self.writer.path, self._delivered)
         self.views = (*self.views, view)
 
-    def release_views(self, names: Collection[str], timeout: float) -> None:
+    def stop_views(self, views: Collection[Outlet]) -> None:
+        """Let go of some views at once, whatever they have not shown: somebody else draws it. Never waits."""
+        self.views = tuple(view for view in self.views if view not in views)
+        for view in views:
+            view.stop()
+
+    def release_views(self, views: Collection[Outlet], timeout: float) -> None:
         """Let go of some views; what is delivered later is only in the log."""
-        released = [view for view in self.views if view.name in names]
-        self.views = tuple(view for view in self.views if view.name not in names)
-        _close(released, timeout)
+        self.views = tuple(view for view in self.views if view not in views)
+        _close(list(views), timeout)
 
     def close(self, timeout: float, status: str) -> bool:
         """Write the end line, then give all views together `timeout` seconds. False where something is left behind."""

@@ -253,14 +253,18 @@ class ThreadPipe:
         return thread is self._worker or self._feed.runs_in(thread)
 
     def add_view(self, view: Outlet) -> None:
-        """Show what is written from now on to one more view."""
+        """Feed one more view, which begins with what is in the log already."""
         with self._lock:
             self._feed.add_view(view)
 
-    def release_views(self, names: Collection[str], timeout: float) -> None:
+    def stop_views(self, views: Collection[Outlet]) -> None:
+        """Let go of some views at once, whatever they have not shown. Never waits."""
+        self._feed.stop_views(views)
+
+    def release_views(self, views: Collection[Outlet], timeout: float) -> None:
         """Let some views show what is left and stop; the log and the other views go on."""
         self.flush(timeout)
-        self._feed.release_views(names, timeout)
+        self._feed.release_views(views, timeout)
 
     def status(self) -> dict[str, Any]:
         """Counts of queued, written and dropped items, and the health of each view."""

@@ -12,8 +12,9 @@ from typing import Any
 from flexlogger import faults
 from flexlogger.errors import SinkError
 from flexlogger.records import Item
+from flexlogger.runs.tail import Tail
 from flexlogger.sinks.base import Sink
-from flexlogger.sinks.handover import Handover
+from flexlogger.sinks.handover import Handover, Stage
 
 POLL_S = 0.1
 INTERVAL_S = 0.5
@@ -21,6 +22,8 @@ INTERVAL_S = 0.5
 SHARE = 4
 """… and a flush that took d seconds is followed by a pause of SHARE times d, so a slow server gets fewer."""
 BACK_OFF_S = (0.5, 15.0)
+OTHERS_S = 1.0
+"""How often a view looks for what other processes have written."""
 AWAY_S = 1.0
 """Closing waits no longer for a server that does not answer: it can be drawn from the log later."""
 
@@ -28,8 +31,9 @@ AWAY_S = 1.0
 class View:
     """Runs one sink in a thread of its own, fed with what is already in the run log.
 
-    `history` is read first (a resumed run). A sink whose flush fails is tried again after a pause that doubles up to
-    15 s, or as soon as somebody waits for it; `repair` is the hint shown in the one warning.
+    `tail` reads what other processes wrote into the run: first all of it, then what is new, once a second; `stage`
+    is what items go through on their way. A sink whose flush fails is tried again after a pause that doubles up to
+    `patience` seconds, or as soon as somebody waits for it; `repair` is the hint shown in the one warning.
     """
 
     def __init__(
@@ -37,20 +41,24 @@ class View:
         sink: Sink,
         name: str,
         *,
-        history: Sequence[Path] = (),
+        tail: Tail | None = None,
+        stage: Stage | None = None,
         repair: str = "",
         interval: float = INTERVAL_S,
+        patience: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._sink = sink
-        self._handover = Handover(history)
+        self._handover = Handover(tail, stage)
         self._repair = repair
         self._interval = interval
+        self._patience = BACK_OFF_S[1] if patience is None else patience
         self._clock = clock
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._due = 0.0
+        self._look_at = 0.0
         self._failures = 0
         self._outages = 0
         self._away_since = 0.0
@@ -68,6 +76,10 @@ class View:
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
         """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log)."""
         self._handover.offer(batch, path, end)
+
+    def catch_up(self, path: Path, end: int) -> None:
+        """Begin with what the log at `path` holds up to byte `end`. Called before the first `offer`."""
+        self._handover.catch_up(path, end)
 
     def ask(self) -> threading.Event:
         """Ask for all that was offered to be shown now; the event tells when it is. Earns one try at once."""
@@ -98,6 +110,11 @@ class View:
         if shown and not self.runs_in(threading.current_thread()):
             self._thread.join(max(0.1, deadline - time.monotonic()))
         return shown
+
+    def stop(self) -> None:
+        """Stop without showing what is left: somebody else draws it. Never waits."""
+        self._stopping = True
+        self._wake.set()
 
     def runs_in(self, thread: threading.Thread) -> bool:
         """True where `thread` is this view's own."""
@@ -138,9 +155,12 @@ class View:
         with self._lock:
             asked = list(self._asked)
             hurry, self._hurry = self._hurry, False
-        for batch in self._handover.take():
+        look = hurry or self._clock() >= self._look_at
+        if look:
+            self._look_at = self._clock() + OTHERS_S
+        for batch in self._handover.take(others=look):
             self._sink.write(batch)
-        if not hurry and self._clock() < self._due:
+        if self._stopping or (not hurry and self._clock() < self._due):
             return
         if self._flush():
             for event in asked:
@@ -175,7 +195,7 @@ class View:
             self._away_since = self._clock()
         self._failures += 1
         self._last_error = str(error)
-        pause = min(BACK_OFF_S[0] * 2 ** min(self._failures - 1, 10), BACK_OFF_S[1])
+        pause = min(BACK_OFF_S[0] * 2 ** min(self._failures - 1, 10), self._patience)
         self._due = self._clock() + pause * random.uniform(0.8, 1.2)
         if self._failures == 1:
             faults.log.warning("flexlogger: %s; training goes on and nothing is lost. %s", error, self._repair)

@@ -11,6 +11,7 @@ from flexlogger import faults
 from flexlogger.errors import ServerError
 from flexlogger.records import Item, Record
 from flexlogger.runs.segment import SegmentWriter
+from flexlogger.runs.tail import Tail
 from flexlogger.sinks.memory import MemorySink
 from flexlogger.sinks.view import View
 
@@ -86,7 +87,7 @@ def test_history_is_shown_before_anything_new(tmp_path: Path) -> None:
     writer.append(batch(0, 1, 2))
     writer.commit()
     sink = MemorySink()
-    view = View(sink, "memory", history=[writer.path])
+    view = View(sink, "memory", tail=Tail(tmp_path))
     view.offer(batch(3), None, 0)
     assert view.flush(5)
     assert [step for step, _ in sink.series("loss")] == [0, 1, 2, 3]
