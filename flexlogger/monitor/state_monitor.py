@@ -1,0 +1,268 @@
+"""StateMonitor: ship a dict of a loop's state to another process or machine, and look at it there."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import TracebackType
+from typing import Any, Literal, Self, get_args
+
+from flexlogger import faults
+from flexlogger.errors import ValueRefusedError, unknown
+from flexlogger.monitor.client import Client
+from flexlogger.monitor.codec import encode
+from flexlogger.monitor.host import Host
+from flexlogger.monitor.keys import client_keys, host_keys
+from flexlogger.monitor.outbox import Outbox, Policy
+from flexlogger.monitor.sockets import check_keys, endpoint
+
+DEFAULT_PORT = 10086
+MAX_BYTES = 256 * 2**20
+EXIT_S = 5.0
+"""How long interpreter exit waits for what was put."""
+
+
+class StateMonitor:
+    """One end of a wire between a training loop and whoever watches it.
+
+    The loop's process makes a `client` and calls `put(dict)`; another process, on this machine or another, makes a
+    `host` and calls `get()`, iterates over it, or passes `on_state`. Either may start first. A state that was put
+    arrives once and in order; it is kept by the client until the user at the host has taken it, so a host may be killed
+    and started again. (One that dies while it hands over a state gets that state again.)
+
+    `put` encodes and returns: it never waits for the network. Up to `max_bytes` wait for a host that is away; beyond
+    that `when_full` decides: "drop_oldest", "drop_newest", or "wait" up to `patience` seconds. What is dropped is
+    counted in `status()` and told at the end. `keys` is a file made by `flexlogger keys`, needed where the wire leaves
+    the machine.
+
+    Raises ValueRefusedError for arguments that make no sense, ServerError at a host's `start` where its port is taken.
+
+    >>> with StateMonitor(mode="host", port=0) as host, StateMonitor(mode="client", port=host.port) as client:
+    ...     _ = client.put({"epoch": 1, "losses": [0.5, 0.25]})
+    ...     host.get(timeout=10)
+    {'epoch': 1, 'losses': [0.5, 0.25]}
+    """
+
+    def __init__(
+        self,
+        mode: Literal["host", "client"],
+        host: str = "localhost",
+        port: int = DEFAULT_PORT,
+        verbose: bool = False,
+        *,
+        on_state: Callable[[Any], object] | None = None,
+        name: str | None = None,
+        keys: str | os.PathLike[str] | None = None,
+        max_bytes: int = MAX_BYTES,
+        when_full: Policy = "drop_oldest",
+        patience: float = 1.0,
+    ) -> None:
+        if mode not in ("host", "client"):
+            raise ValueRefusedError(f"StateMonitor: {unknown('mode', str(mode), ('host', 'client'))}")
+        if when_full not in get_args(Policy):
+            raise ValueRefusedError(f"StateMonitor: when_full: {unknown('policy', str(when_full), get_args(Policy))}")
+        if on_state is not None and mode == "client":
+            raise ValueRefusedError("StateMonitor: on_state: a client gets no states; give it to the host")
+        check_keys(host, keys)
+        self.mode = mode
+        self.verbose = verbose
+        self.name = name or f"{os.getpid()}"
+        self._host_name = host
+        self._where = endpoint(host, port)
+        self._port = port
+        self._on_state = on_state
+        self._keys = keys
+        self._outbox_of = partial(Outbox, max_bytes, when_full, patience)
+        self._outbox = self._outbox_of()
+        self._client: Client | None = None
+        self._host: Host | None = None
+        self._caller: threading.Thread | None = None
+        self._failed = 0
+        self._ended = False
+        self._finalizer: weakref.finalize[Any, Any] | None = None
+
+    # ---- life
+
+    def start(self) -> Self:
+        """Connect, or listen; a client returns at once and connects in the background. Starting twice does nothing."""
+        if self._ended:
+            raise ValueRefusedError("StateMonitor: it has ended; make a new one")
+        if self.mode == "client" and self._client is None:
+            keys = client_keys(self._keys) if self._keys is not None else None
+            self._client = Client(self._where, self._outbox, self.name, keys)
+            self._finalizer = weakref.finalize(self, _end_at_exit, self._client, self._outbox, os.getpid())
+            _clients.add(self)
+        elif self.mode == "host" and self._host is None:
+            self._host = Host(self._where, host_keys(self._keys) if self._keys is not None else None)
+            self._port = int(self._host.endpoint.rpartition(":")[2])
+            if self._on_state is not None:
+                self._caller = threading.Thread(target=self._call, name="flexlogger-monitor-callback", daemon=True)
+                self._caller.start()
+        self._say(f"{'listening on' if self.mode == 'host' else 'sending to'} {self._host_name}:{self._port}")
+        return self
+
+    @property
+    def port(self) -> int:
+        """The port; where 0 was asked for, the one that a started host got."""
+        return self._port
+
+    def end(self, timeout: float = 10.0) -> bool:
+        """Send what is left and say good-bye, or stop listening. False where something was not acknowledged in time; it
+        is counted as dropped."""
+        if self._ended:
+            return True
+        self._ended = True
+        if self._host is not None:
+            self._host.stop()
+            if self._caller is not None and self._caller is not threading.current_thread():
+                self._caller.join(timeout)
+        complete = True
+        if self._client is not None and self._finalizer is not None and self._finalizer.detach():
+            complete = _end(self._client, self._outbox, timeout)
+        return complete
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    # ---- client
+
+    def put(self, state: Any) -> bool:
+        """Send a state; False where it was dropped (and counted).
+
+        What it may hold: `flexlogger.monitor.codec.encode`. It is copied here: changing it afterwards does not show.
+        Raises TypeError that names the place of anything that is not data.
+        """
+        if self.mode != "client":
+            raise ValueRefusedError("StateMonitor: put: this is the host; put is the client's, get is the host's")
+        frames = encode(state)
+        client = self._client
+        if client is None or self._ended:
+            return self._put_unstarted(frames)
+        taken = self._outbox.put(frames)
+        client.wake()
+        return taken
+
+    def _put_unstarted(self, frames: list[Any]) -> bool:
+        if self._ended:
+            if not self._outbox.dropped["after the end"]:
+                faults.log.warning("flexlogger: monitor: put after the end: it is counted, and not sent")
+            self._outbox.dropped["after the end"] += 1
+            return False
+        self.start()
+        return self._outbox.put(frames)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until everything put so far was taken at the host; False where time ran out."""
+        return self._outbox.wait_until_empty(timeout)
+
+    def _after_fork(self) -> None:
+        """In a forked child: queue, thread and socket are the parent's; the first `put` starts our own."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        self._client = None
+        self._outbox = self._outbox_of()
+        self.name = f"{self.name}/{os.getpid()}"
+
+    # ---- host
+
+    def get(self, timeout: float | None = None) -> Any:
+        """The next state, in the order in which they came in; waits for one.
+
+        Arrays in it are read-only. Raises TimeoutError where none came within `timeout` seconds, EOFError where none
+        will come: every client has ended, or this host has.
+        """
+        if self.mode != "host":
+            raise ValueRefusedError("StateMonitor: get: this is a client; put is the client's, get is the host's")
+        if self._on_state is not None:
+            raise ValueRefusedError("StateMonitor: get: on_state takes the states")
+        if self._host is None:
+            self.start()
+        assert self._host is not None
+        received = self._host.take(timeout)
+        if received is not None:
+            self._host.acknowledge(received)
+            return received.value
+        if self._ended or self._host.all_ended:
+            raise EOFError("StateMonitor: no state will come: every client has ended, or the host has")
+        raise TimeoutError(f"StateMonitor: no state within {timeout} s")
+
+    def __iter__(self) -> Iterator[Any]:
+        """States as they come, until every client has ended."""
+        while True:
+            try:
+                yield self.get()
+            except EOFError:
+                return
+
+    def _call(self) -> None:
+        """Hand states to the user's callback. One that raises is told about once, with its traceback; states go on."""
+        assert self._host is not None
+        assert self._on_state is not None
+        while not self._ended:
+            received = self._host.take(0.5)
+            if received is None:
+                continue
+            try:
+                self._on_state(received.value)
+            except Exception:
+                self._failed += 1
+                if self._failed == 1:
+                    faults.log.warning("flexlogger: monitor: on_state failed; states go on\n%s", traceback.format_exc())
+            self._host.acknowledge(received)
+
+    # ---- looking
+
+    def status(self) -> dict[str, Any]:
+        """Health in plain data: of a client what is queued, acknowledged and dropped by reason, of a host its clients,
+        what waits, what was refused."""
+        if self.mode == "client":
+            connected = self._client is not None and self._client.connected.is_set()
+            counts = {"queued": self._outbox.queued, "acknowledged": self._outbox.acknowledged}
+            return {"connected": connected, **counts, "dropped": dict(self._outbox.dropped)}
+        if self._host is None:
+            return {"clients": {}, "waiting": 0, "refused": {}, "failed callbacks": 0}
+        peers = {
+            peer.id: {"name": peer.name, "received": peer.received, "ended": peer.ended}
+            for peer in list(self._host.peers.values())
+        }
+        refused = dict(self._host.refused)
+        return {"clients": peers, "waiting": self._host.waiting, "refused": refused, "failed callbacks": self._failed}
+
+    def _say(self, text: str) -> None:
+        if self.verbose:
+            print(f"flexlogger monitor ({self.mode}): {text}", file=sys.stderr)
+
+
+def _end(client: Client, outbox: Outbox, timeout: float) -> bool:
+    complete = client.end(timeout)
+    client.stop()
+    outbox.abandon("not acknowledged before the end")
+    if outbox.dropped:
+        faults.log.warning("flexlogger: monitor: states dropped, by reason: %s", dict(outbox.dropped))
+    return complete
+
+
+def _end_at_exit(client: Client, outbox: Outbox, pid: int) -> None:
+    if os.getpid() == pid:
+        _end(client, outbox, EXIT_S)
+
+
+_clients: weakref.WeakSet[StateMonitor] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for monitor in list(_clients):
+        monitor._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
