@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from flexlogger.records import End, Event, Item, Record
 from flexlogger.runs.card import Card
-from flexlogger.runs.format import DamagedLineError, Line, decode_line
+from flexlogger.runs.format import DamagedLineError, Header, Line, decode_line, values_of
+from flexlogger.runs.ledger import Ledger
 from flexlogger.runs.segment import read_header, segments, start_of
 
 EDGE_BYTES = 1 << 16
@@ -17,42 +19,56 @@ EDGE_BYTES = 1 << 16
 def rebuild_card(folder: Path) -> Card | None:
     """Return what the log in `folder` tells at its ends: who wrote it, what was told of the run, its newest values.
 
-    The summary holds the newest value of each name in what is read. Names logged only before that are missing, and so
-    is what takes the whole log, such as a minimum. None where there is no segment.
+    Of segments longer than what is read, the summary is no more than the newest values: names logged only in between
+    are missing, and so is what takes the whole log, such as a minimum. None where there is no segment.
     """
     paths = segments(folder)
     if not paths:
         return None
-    card = Card(id=folder.name, project=folder.parent.name, name=folder.name, start=start_of(paths[0]), resumed=-1)
+    ledger = Ledger()
+    headers: list[Header] = []
+    beat, whole = 0.0, True
     for path in paths:
         try:
-            _add(card, path)
+            beat = max(beat, path.stat().st_mtime)
+            whole = whole and path.stat().st_size <= 2 * EDGE_BYTES
+            header = read_header(path)
+            if header is not None and header.rank == 0:
+                ledger.write(list(_items(path)))
+                headers.append(header)
         except (OSError, DamagedLineError):
             continue  # a card is made of what can be read
-    card.resumed = max(0, card.resumed)
-    card.end = None if card.status == "running" else card.beat
+    return _card(ledger, folder, start_of(paths[0]), beat, headers, whole)
+
+
+def _card(ledger: Ledger, folder: Path, start: float, beat: float, headers: list[Header], whole: bool) -> Card:
+    card = ledger.card()
+    card.id, card.project, card.start, card.beat = folder.name, folder.parent.name, start, beat
+    card.name = card.name or card.id
+    if headers:
+        last = headers[-1]
+        card.host, card.env, card.uid = last.host, card.env or last.env, card.uid or last.uid
+    if not whole:
+        card.summary = {name: _newest(entry) for name, entry in card.summary.items() if _newest(entry) is not None}
     return card
 
 
-def _add(card: Card, path: Path) -> None:
-    card.beat = max(card.beat, path.stat().st_mtime)
-    header = read_header(path)
-    if header is None or header.rank:
-        return
-    ended = None
+def _newest(entry: Any) -> Any:
+    return entry.get("last") if isinstance(entry, dict) else entry
+
+
+def _items(path: Path) -> Iterator[Item]:
+    """What the lines at both ends of a segment say, but for values in blobs and what is drawn; damage is left out."""
     for line in _edges(path):
-        ended = line.end
-        _tell(card, line)
-    if ended == "forked":
-        return
-    card.resumed += 1
-    card.status = ended or "running"
-    card.host, card.pid = header.host, header.pid
-    card.env, card.uid = header.env or card.env, header.uid or card.uid
+        if line.v is not None:
+            yield Record(line.s, line.t, values_of(line))
+        elif line.ev is not None:
+            yield Event(line.t, line.ev.kind, line.ev.info, line.ev.step)
+        elif line.end is not None:
+            yield End(line.t, line.end)
 
 
 def _edges(path: Path) -> Iterator[Line]:
-    """The whole lines at the start and the end of a segment; what is damaged, or cut by where we look, is left out."""
     with path.open("rb") as file:
         read = file.read(EDGE_BYTES)
         size = path.stat().st_size
@@ -63,24 +79,5 @@ def _edges(path: Path) -> Iterator[Line]:
     for line in read.split(b"\n"):
         try:
             yield decode_line(line)
-        except DamagedLineError:
+        except DamagedLineError:  # also what is cut by where we look
             continue
-
-
-def _tell(card: Card, line: Line) -> None:
-    if line.v is not None:
-        card.summary |= line.v
-        card.last_step = line.s if card.last_step is None else max(line.s, card.last_step)
-    elif line.ev is not None:
-        _event(card, line.ev.kind, line.ev.info)
-
-
-def _event(card: Card, kind: str, info: dict[str, Any]) -> None:
-    if kind == "run":
-        for key in ("name", "tags", "notes", "config", "url"):
-            setattr(card, key, info.get(key) or getattr(card, key))
-    elif kind == "config":
-        card.config |= info.get("set", {})
-    elif kind == "summary":
-        gone = info.get("delete", ())
-        card.summary = {k: v for k, v in card.summary.items() if k not in gone} | info.get("set", {})

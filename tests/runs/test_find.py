@@ -109,8 +109,8 @@ class TestWithoutACard:
 
     def test_forked_workers_and_other_ranks_do_not_say_how_it_ended(self, tmp_path: Path) -> None:
         folder = tmp_path / "p" / "r"
-        path = write_segment(folder, [*records({"loss": [1]}), End(START + 1)])
-        write_segment(folder, [*records({"loss": [2]}), End(START + 2, "forked")])
+        path = write_segment(folder, [*records({"loss": [1]}), End(START + 2)])
+        write_segment(folder, [*records({"loss": [2]}), End(START + 1, "forked")])
         write_segment(folder, records({"loss": [9, 9]}), rank=1)
         for each in folder.glob("*"):
             os.utime(each, (START, START))

@@ -1,0 +1,15 @@
+"""`flexlogger runs`: what has been logged on this machine."""
+
+from __future__ import annotations
+
+from flexlogger.cli.common import new_app
+from flexlogger.cli.runs.delete import delete
+from flexlogger.cli.runs.export import export
+from flexlogger.cli.runs.list import list_runs
+from flexlogger.cli.runs.show import show
+
+app = new_app()
+app.command("list")(list_runs)
+app.command("show")(show)
+app.command("export")(export)
+app.command("delete")(delete)
