@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flexlogger.records import Datum
+from flexlogger.runs.files import write_whole
 from flexlogger.runs.format import DatumEntry
 
 INLINE_BYTES = 4096
@@ -24,11 +23,12 @@ _PICTURES = ("image", "images")
 class BlobStore:
     """Content-addressed files under `folder`: equal content is stored once, a file is either whole or absent.
 
-    `loads` counts files read back; a reader decodes a blob only when it needs it.
+    With `sync` a file is on its disk, and would survive a crash of the machine, when `put` returns.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sync: bool = False) -> None:
         self.folder = folder
+        self._sync = sync
 
     def put(self, datum: Datum) -> DatumEntry:
         """Store a value and return its entry for the log line. Raises OSError where the disk refuses."""
@@ -39,7 +39,8 @@ class BlobStore:
         digest = hashlib.sha256(raw).hexdigest()
         path = self.path(digest)
         if not path.exists():
-            _write_whole(path, raw)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, raw, sync=self._sync)
         return DatumEntry(datum.name, datum.kind, shape, dtype, digest=digest, captions=datum.captions)
 
     def get(self, entry: DatumEntry) -> Datum:
@@ -95,16 +96,3 @@ def _from_png(raw: bytes) -> np.ndarray[Any, Any]:
 
     with Image.open(io.BytesIO(raw)) as image:
         return np.array(image)
-
-
-def _write_whole(path: Path, raw: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-        os.chmod(temporary, 0o644)  # as readable as the log itself; mkstemp's files are private
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -15,7 +15,10 @@ import msgspec
 from flexlogger import faults
 from flexlogger.records import Definition, End, Event, Item, Record
 from flexlogger.runs import format as lines
+from flexlogger.runs.appending import AppendFile
 from flexlogger.runs.blobs import BlobStore
+from flexlogger.runs.opening import Opening
+from flexlogger.runs.secrets import hide
 
 READ_BYTES = 1 << 20
 
@@ -27,7 +30,9 @@ class SegmentWriter:
     at exactly that byte, so a live process never leaves a torn line in the middle. Everything before `offset` has
     passed write(2): it survives SIGKILL of the process.
 
-    The file is made by the first `commit`, so a run that logs nothing leaves none.
+    The file is made by the first `commit`, so a run that logs nothing leaves none. Where it is deleted while it is
+    written, it is made again within a second of the next `commit`, told once, and what was in it counted in `lost`.
+    Events are written without what looks like a secret.
     """
 
     def __init__(
@@ -44,25 +49,40 @@ class SegmentWriter:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.run_dir = run_dir
-        self.blobs = BlobStore(run_dir / "blobs")
-        self.offset = 0
+        self.blobs = BlobStore(run_dir / "blobs", sync=fsync is not None)
         self.next_q = 0
+        self._first_q = 0  # in the file
         self.unencodable = 0
-        self._fsync = fsync
-        self._clock = clock
-        self._synced = clock()
-        self._fd: int | None = None
+        self.lost = 0
+        """Lines that were written and then deleted by somebody else."""
         start = clock()
         host = re.sub(r"[^\w.]", "_", socket.gethostname()) or "host"
         name = f"{host}-{os.getpid()}-{int(start * 1000)}-{secrets.token_hex(3)}"
-        self.path = run_dir / f"{name}.jsonl"
         header = lines.Header(lines.VERSION, run, name, host, os.getpid(), rank, start, project, env, uid, resume)
-        self._buffer = bytearray(lines.seal(lines.encode_json(header)))
+        self._header = lines.seal(lines.encode_json(header))
+        self._opening = Opening()
+        self._file = AppendFile(run_dir / f"{name}.jsonl", fsync, clock)
+        self._file.buffer += self._header
+
+    @property
+    def path(self) -> Path:
+        """Where the segment is."""
+        return self._file.path
+
+    @property
+    def offset(self) -> int:
+        """Bytes that the disk has taken."""
+        return self._file.offset
 
     @property
     def pending(self) -> int:
         """Bytes encoded but not yet taken by the disk."""
-        return len(self._buffer)
+        return len(self._file.buffer)
+
+    @property
+    def used(self) -> bool:
+        """True once an item was appended; a run that logs nothing leaves no file."""
+        return self.next_q > 0
 
     def append(self, items: Sequence[Item]) -> int:
         """Encode items in order and return how many: fewer than given where a blob could not be stored.
@@ -86,15 +106,17 @@ class SegmentWriter:
 
     def _append_one(self, item: Item) -> None:
         if type(item) is Record and not item.data:
-            self._buffer += lines.encode_values(self.next_q, item)
+            self._file.buffer += lines.encode_values(self.next_q, item)
             self.next_q += 1
         else:
             encoded = self._encode(self.next_q, item)
-            self._buffer += b"".join(encoded)
+            self._file.buffer += b"".join(encoded)
             self.next_q += len(encoded)
 
     def _encode(self, q: int, item: Item) -> list[bytes]:
         if not isinstance(item, Record):
+            item = _without_secrets(item)
+            self._opening.note(item)
             return [lines.encode_item(q, item)]
         encoded = [lines.encode_values(q, item)] if item.values else []
         for datum in item.data:
@@ -103,32 +125,34 @@ class SegmentWriter:
 
     def commit(self) -> None:
         """Write what is buffered. Raises OSError where the disk refuses; what it took is not written twice."""
-        fd = self._fd if self._fd is not None else self._open()
-        while self._buffer:
-            written = os.write(fd, self._buffer)
-            del self._buffer[:written]
-            self.offset += written
-        if self._fsync is not None and self._clock() - self._synced >= self._fsync:
-            os.fsync(fd)
-            self._synced = self._clock()
+        self._file.commit()
+        if self._file.was_removed():
+            self._tell_removed()
+            self._begin_again()
 
-    @property
-    def used(self) -> bool:
-        """True once an item was appended; a run that logs nothing leaves no file."""
-        return self.next_q > 0
+    def _tell_removed(self) -> None:
+        lost = self.next_q - self._first_q if self._file.is_deleted() else 0
+        what = f"was deleted while it was written; the {lost} lines in it are lost" if lost else "was moved away"
+        faults.log.warning("flexlogger: %s %s; a new file in its place takes what comes", self.path, what)
+        self.lost += lost
 
-    def _open(self) -> int:
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        return self._fd
+    def _begin_again(self) -> None:
+        """Make the file again, with what is in force; its numbers go on, so that readers count what is missing."""
+        self._file.start_over(self._header)
+        self._first_q = self.next_q
+        for item in self._opening.items():
+            self._append_one(item)
+        self._file.commit()
 
     def close(self) -> None:
         """Release the file; what a refusing disk left buffered is lost."""
-        if self._fd is not None:
-            if self._fsync is not None:
-                os.fsync(self._fd)
-            os.close(self._fd)
-            self._fd = None
+        if self._file.was_removed(now=True):
+            self._tell_removed()
+        self._file.close()
+
+
+def _without_secrets(item: Definition | Event | End) -> Definition | Event | End:
+    return Event(item.time, item.kind, hide(item.info), item.step) if isinstance(item, Event) else item
 
 
 class Damage(msgspec.Struct):

@@ -123,7 +123,7 @@ class Tail:
             self._resumes.add(header.resume)
             self.rewound |= self._delivered
         if header.rank == 0 or self._ranks == "all":
-            self._streams[path] = _Stream(header, SegmentReader(path, data=self._data))
+            self._streams[path] = _Stream(path, header, self._data)
         else:
             self._others.add(path)
 
@@ -178,12 +178,13 @@ class Tail:
 class _Stream:
     """One segment: what was decoded of it and not yet handed over."""
 
-    def __init__(self, header: Header, reader: SegmentReader) -> None:
-        self.path = reader.path
+    def __init__(self, path: Path, header: Header, data: bool) -> None:
+        self.path = path
         self.header = header
+        self._data = data
         self.front = header.start
         """No item to come is older than this, as far as is known without reading on."""
-        self._reader = reader
+        self._reader = SegmentReader(path, data=data)
         self._until = 0
         self._items: list[Item] = []
         self._at = 0
@@ -191,6 +192,8 @@ class _Stream:
     def look(self) -> bool:
         """See how far the file goes now; False where there is nothing new. Raises OSError."""
         self._until = self.path.stat().st_size
+        if self._until < self._reader.offset:  # deleted, and made again by its writer
+            self._reader = SegmentReader(self.path, data=self._data)
         return self._until > self._reader.offset
 
     def load(self, size: int) -> bool:
