@@ -27,7 +27,8 @@ DOCTYPE = "<!doctype html>"
 class Loggable(Protocol):
     """What knows how to travel: everything of this module, tables and charts.
 
-    Where it has `nbytes`, that is about what it holds in memory; where it has `copy`, it may still change.
+    Where it has `nbytes`, that is about what it holds in memory. Where it has `copy`, it may still change, and whoever
+    logs it copies it.
     """
 
     def to_datum(self, name: str) -> Datum:
@@ -149,18 +150,14 @@ class Html:
 
 
 def loggable(value: Any) -> Loggable | None:
-    """Return what knows how to travel and does not change: the value itself, a copy of a table, a grid of a list of
-    images; None for anything else.
+    """Return what knows how to travel: the value itself, or a grid of a list of images; None for anything else.
 
     >>> loggable([1, 2]) is None
     True
     """
     if isinstance(value, list | tuple) and value and all(isinstance(entry, Image) for entry in value):
         return Images(value)
-    if not isinstance(value, Loggable) or isinstance(value, type):
-        return None
-    own: Loggable = value.copy() if hasattr(value, "copy") else value
-    return own
+    return value if isinstance(value, Loggable) and not isinstance(value, type) else None
 
 
 class _Host:
