@@ -1,0 +1,274 @@
+"""The run that `init` returns."""
+
+from __future__ import annotations
+
+import atexit
+import html
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import time
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from flexlogger import faults
+from flexlogger.config.model import Dashboard
+from flexlogger.errors import RunLogError, ValueRefusedError
+from flexlogger.records import Step
+from flexlogger.session import Run
+from flexlogger.tracking.artifacts import Artifact
+from flexlogger.tracking.config import Config
+from flexlogger.tracking.keeping import RunArtifacts
+from flexlogger.tracking.metrics import AXES, Rules, checked_rule
+from flexlogger.tracking.rows import Rows
+from flexlogger.tracking.summaries import Known, Summary
+from flexlogger.tracking.values import Call
+from flexlogger.tracking.windows import Windows
+
+CLOSE_S = 5.0
+SHOWN = 50
+"""Values that a notebook shows of a run."""
+
+
+class TrackedRun:
+    """A run as `flexlogger.runs.init` opens it: what is logged is recorded and drawn, nothing of it was declared.
+
+    As a context manager it finishes at the end of the block, as crashed where an exception ended that.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        dashboard: Dashboard,
+        config: Mapping[str, Any],
+        rules: Rules,
+        step: Step,
+    ) -> None:
+        self._run = run
+        self._dashboard = dashboard
+        self._rules = rules
+        self._refused: dict[str, int] = {}
+        self._finished = False
+        run.join(self)
+        self._rows = Rows(run.pipe, run.readback, step, dashboard.max_media, self._refuse)
+        atexit.register(self._rows.release)
+        self._windows = Windows(
+            dashboard,
+            rules,
+            lambda plots, meters: run.define(self, plots, meters, dashboard.layout),
+            lambda plot, meter: bool(run.clashes(self, [plot], [meter.name])),
+        )
+        self.config = Config(config, run.configure)
+        self._known = Known(run, rules, self._rows.settle)
+        self.summary = Summary(self._known, lambda info: run.event("summary", info))
+        self._artifacts = RunArtifacts(run.folder.parent, run.id, lambda info: run.event("artifact", info))
+
+    # ---- logging
+
+    def log(self, data: Mapping[str, Any], step: Step | None = None, commit: bool | None = None) -> None:
+        """Record values under their names, at `step` or the next step; all of it is live on the dashboard.
+
+        Numbers, booleans and 0-d tensors are points of a curve; a vector is a curve an entry; a matrix is a heat map;
+        arrays of more axes are images; a string is text; a figure of matplotlib's or plotly's, a data frame, an Image,
+        a list of Images, a Histogram, a Table or a chart is itself. A dict inside is logged under dotted names. None
+        is skipped.
+
+        A call without a step ends its step, and the next one has the next. With a step, or with commit=False, more may
+        be logged at that step; it is one record if it follows within half a second (or any time with commit=False).
+
+        Tensors may stay on their device, and may be changed or freed afterwards. Raises ValueRefusedError, and records
+        nothing of the call, for what cannot be logged.
+        """
+        if self._finished:
+            raise RunLogError("log: the run is finished; call flexlogger.runs.init() for a new one")
+        now = time()
+        values: dict[str, float] = {}
+        try:
+            for name, value in data.items():
+                if value.__class__ is not float or name.__class__ is not str:
+                    self._log_any(data, now, step, commit)
+                    return
+                values[name] = value
+        except AttributeError:
+            if isinstance(data, Mapping):
+                raise
+            raise ValueRefusedError(f"log: expected a dict of names and values, but got {data!r}") from None
+        if not self._windows.knows(values):
+            self._windows.meet(values)
+        self._known.newest.update(values)
+        if values:
+            self._rows.add_numbers(values, now, step, commit)
+
+    def _log_any(self, data: Mapping[str, Any], now: float, step: Any, commit: bool | None) -> None:
+        call = Call(data, self._dashboard.max_media)
+        for name, size in call.refused:
+            self._refuse(name, size)
+        names = call.names
+        if not self._windows.knows(names):
+            self._windows.meet(names, call.vectors)
+        self._known.newest.update(call.values)
+        self._known.newest.update(call.scalars)
+        self._rows.add(call, now, step, commit)
+
+    def _refuse(self, name: str, size: int) -> None:
+        """Count a value that is too large, and tell of the first."""
+        self._refused[name] = self._refused.get(name, 0) + 1
+        if self._refused[name] == 1:
+            limit = self._dashboard.max_media
+            told = "flexlogger: %s: expected at most %d bytes (max_media), but got %d; it is left out and counted"
+            faults.log.warning(told, name, limit, size)
+
+    def define_metric(
+        self,
+        name: str,
+        step_metric: str | None = None,
+        step_sync: bool | None = None,
+        hidden: bool | None = None,
+        summary: str | Sequence[str] | None = None,
+        goal: str | None = None,
+        overwrite: bool | None = None,
+    ) -> None:
+        """Say what is wanted of a metric, or of all that a glob such as `val/*` fits.
+
+        `summary` is what its summary holds, joined by commas: min, max, mean, first, last, best (the lowest, or with
+        goal="maximize" the highest), or none; its last value if not given. `step_metric` is the metric that it is drawn
+        over: the value logged with it, or else the one before. A metric always has what is known of its step metric
+        (`step_sync`), and a second definition replaces the first (`overwrite`).
+
+        Raises ValueRefusedError for a word that means nothing, with the nearest.
+        """
+        rule = checked_rule(name, summary, goal, step_metric, hidden)
+        if rule.step_metric in AXES:
+            told = "flexlogger: define_metric: step_metric %r is the run's own %s; log yours under another name"
+            faults.log.warning(told, rule.step_metric, rule.step_metric)
+        self._rules.add(rule)
+        self._run.event("metric", msgspec.to_builtins(rule))
+        self._windows.look_again()
+
+    # ---- artifacts
+
+    def log_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,
+        aliases: str | Sequence[str] | None = None,
+    ) -> Artifact:
+        """Log an artifact, or the file or folder at a path, and return it; see `RunArtifacts.log_artifact`."""
+        return self._artifacts.log_artifact(artifact_or_path, name, type, aliases)
+
+    def use_artifact(self, artifact_or_name: Artifact | str, type: str | None = None) -> Artifact:
+        """Find `name`, `name:v3` or `name:alias` in the run's project; see `RunArtifacts.use_artifact`."""
+        return self._artifacts.use_artifact(artifact_or_name, type)
+
+    def log_model(
+        self, path: str | os.PathLike[str], name: str | None = None, aliases: str | Sequence[str] | None = None
+    ) -> Artifact:
+        """Log the file or folder of a model as an artifact of type model."""
+        return self._artifacts.log_model(path, name, aliases)
+
+    def use_model(self, name: str) -> str:
+        """Copy a model out and return the path of its file, or of its folder where it has several files."""
+        return self._artifacts.use_model(name)
+
+    # ---- looking
+
+    @property
+    def session(self) -> Run:
+        """The open run, which loggers of this process may share."""
+        return self._run
+
+    @property
+    def id(self) -> str:
+        """The run's id, which is its folder's name."""
+        return self._run.id
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._run.name
+
+    @property
+    def project(self) -> str:
+        """The project it belongs to."""
+        return self._run.project
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The words it can be found by."""
+        return self._run.identity.tags
+
+    @property
+    def notes(self) -> str:
+        """What there is to say about it."""
+        return self._run.identity.notes
+
+    @property
+    def dir(self) -> Path:
+        """Where its log lies."""
+        return self._run.folder
+
+    @property
+    def url(self) -> str | None:
+        """The dashboard's address, with the run's environment; None where no dashboard is drawn on."""
+        return self._run.url
+
+    @property
+    def step(self) -> Step:
+        """The step that what is logged next without one will have."""
+        return self._rows.step
+
+    @property
+    def finished(self) -> bool:
+        """True once it was ended."""
+        return self._finished
+
+    def status(self) -> dict[str, Any]:
+        """Health in plain data: as `FlexLogger.status`."""
+        return {"refused": dict(self._refused), **self._run.status()}
+
+    def __repr__(self) -> str:
+        return f"<flexlogger run {self.project}/{self.id}{f', {self.url}' if self.url else ''}>"
+
+    def _repr_html_(self) -> str:
+        """The last values and the dashboard's address, as a notebook shows them."""
+        rows = [(name, self._known.last(name)) for name in list(self._known.newest)[:SHOWN]]
+        cells = "".join(f"<tr><td>{html.escape(n)}</td><td>{v:.6g}</td></tr>" for n, v in rows if v is not None)
+        link = f'<a href="{html.escape(self.url)}" target="_blank">{html.escape(self.url)}</a>' if self.url else ""
+        title = html.escape(f"{self.project}/{self.name}")
+        return f"<div><b>{title}</b> {link}<table>{cells}</table></div>"
+
+    # ---- the end
+
+    def flush(self, timeout: float = 10.0, views: bool = True) -> bool:
+        """Wait until all that was logged is on disk, with `views` also on the dashboards; False where time ran out.
+
+        What was logged with commit=False waits for the call that ends its step."""
+        self._rows.settle()
+        return self._run.flush(timeout, views)
+
+    def finish(self, exit_code: int | None = None, timeout: float = CLOSE_S) -> None:
+        """End the run, as crashed where `exit_code` is not 0. Waits at most `timeout` seconds for artifacts, as long
+        for the log, and as long for the dashboards; what is left is in the log."""
+        if self._finished:
+            return
+        self._finished = True
+        self._artifacts.wait(timeout)
+        self._rows.close()
+        atexit.unregister(self._rows.release)
+        if exit_code:
+            self._run.ending = "crashed"
+        why = "the run is finished"
+        self.config.freeze(why)
+        self.summary.freeze(why)
+        self._run.leave(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.finish(exit_code=1 if kind is not None else 0)

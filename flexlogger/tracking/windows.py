@@ -1,0 +1,85 @@
+"""The windows of a run that uses the run API: those its dashboard declares, and what must be said about other names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from flexlogger.config.model import Dashboard
+from flexlogger.plots.routing import MAX_AUTOMATIC
+from flexlogger.records import MeterDef, Output, PlotDef
+from flexlogger.tracking.metrics import Rules
+
+Define = Callable[[Sequence[PlotDef], Sequence[MeterDef]], None]
+Taken = Callable[[PlotDef, MeterDef], bool]
+"""Whether somebody else who shares the run has declared one of these."""
+
+
+class Windows:
+    """A name that nobody declares gets a window of its own, which views make by themselves. Only two kinds of it need
+    a declaration: a vector, whose entries are lines of one window, and one that is drawn over another metric.
+
+    `define` is called with the whole declaration, first in the constructor and then whenever it grows.
+    """
+
+    def __init__(self, dashboard: Dashboard, rules: Rules, define: Define, taken: Taken) -> None:
+        self._rules = rules
+        self._define = define
+        self._taken = taken
+        self._plots = {plot.name: plot for plot in dashboard.plots}
+        self._meters = {
+            meter.name: MeterDef(
+                meter.name,
+                meter.type if isinstance(meter.type, str) else "",
+                meter.target,
+                (Output("", "any"),),
+                meter.labels,
+                dict(meter.display),
+            )
+            for meter in dashboard.meters
+        }
+        self._declared = frozenset(self._meters)
+        self._known: dict[str, bool] = {}
+        """Names met, and whether each is a vector."""
+        self._tell()
+
+    def knows(self, names: Iterable[str]) -> bool:
+        """True where every one of these names was met before."""
+        return self._known.keys() >= names if isinstance(names, set) else all(name in self._known for name in names)
+
+    def meet(self, names: Iterable[str], vectors: Iterable[str] = ()) -> None:
+        """Take note of names that are logged, and declare those that need it."""
+        new = {name: name in vectors for name in names if name not in self._known}
+        self._known.update(new)
+        self._declare_all(new)
+
+    def look_again(self) -> None:
+        """Declare what a new rule asks of names that were met before."""
+        self._declare_all(self._known)
+
+    def _declare_all(self, names: Iterable[str]) -> None:
+        changed = [name for name in names if self._declare(name)]
+        if changed:
+            self._tell()
+
+    def _declare(self, name: str) -> bool:
+        """Declare a name's window where it needs that; True where something has changed."""
+        axis = self._rules.axis(name)
+        vector = self._known[name]
+        if not vector and (axis is None or axis == name):
+            return False
+        plot = PlotDef(name, "line", {"xlabel": axis} if axis else {}, axis or "step")
+        meter = MeterDef(name, "", name, (Output("", "vector" if vector else "scalar"),))
+        if self._is_spoken_for(name) or self._taken(plot, meter) or self._plots.get(name) == plot:
+            return False
+        if name not in self._plots and len(self._plots) >= len(self._declared) + MAX_AUTOMATIC:
+            return False
+        self._plots[name], self._meters[name] = plot, meter
+        return True
+
+    def _is_spoken_for(self, name: str) -> bool:
+        """True where the dashboard declares the name, or what it is a part of."""
+        parts = (name[:end] for end in range(1, len(name)) if name[end] in ".@")
+        return name in self._declared or any(part in self._declared for part in parts)
+
+    def _tell(self) -> None:
+        self._define(tuple(self._plots.values()), tuple(self._meters.values()))
