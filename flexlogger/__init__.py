@@ -20,10 +20,12 @@ if TYPE_CHECKING:
         SinkError,
         UnknownNameError,
         ValueRefusedError,
+        WireError,
     )
     from flexlogger.logger import FlexLogger, get_preset_logger
     from flexlogger.meters.catalog import meter_info, meter_types
     from flexlogger.meters.info import MeterInfo
+    from flexlogger.monitor.state_monitor import StateMonitor
     from flexlogger.plots.catalog import PlotInfo, plot_info, plot_types
 
 __version__ = "0.1.0"
@@ -40,6 +42,7 @@ _HOME = {
     "PlotInfo": "plots.catalog",
     "plot_info": "plots.catalog",
     "plot_types": "plots.catalog",
+    "StateMonitor": "monitor.state_monitor",
     "ArtifactError": "errors",
     "ConfigError": "errors",
     "FlexLoggerError": "errors",
@@ -49,6 +52,7 @@ _HOME = {
     "SinkError": "errors",
     "UnknownNameError": "errors",
     "ValueRefusedError": "errors",
+    "WireError": "errors",
 }
 
 __all__ = [
@@ -63,8 +67,10 @@ __all__ = [
     "RunLogError",
     "ServerError",
     "SinkError",
+    "StateMonitor",
     "UnknownNameError",
     "ValueRefusedError",
+    "WireError",
     "get_preset_logger",
     "meter_info",
     "meter_types",
