@@ -160,7 +160,7 @@ def _cell(value: Any) -> Any:
     if value is None or isinstance(value, Image) or type(value).__name__ in ("NAType", "NaTType"):
         return value if isinstance(value, Image) else None
     if isinstance(value, np.generic | np.ndarray | torch.Tensor) and math.prod(value.shape) == 1:
-        value = str(value) if getattr(value.dtype, "kind", "") in "mM" else value.reshape(()).item()
+        value = str(value) if getattr(value.dtype, "kind", "") in ("m", "M") else value.reshape(()).item()
     for kind in (bool, int, float):
         if isinstance(value, kind):
             return kind(value)
