@@ -26,11 +26,11 @@ _WIDE = 8
 class Intake:
     """Meters, a step counter and a pipe. `_measure_with` sets the meters, `_send_to` the pipe, before anything else."""
 
-    def _send_to(self, pipe: ThreadPipe, readback: Readback) -> None:
+    def _send_to(self, pipe: ThreadPipe, readback: Readback, first: Step = 0) -> None:
         self._pipe = pipe
         self._submit = pipe.submit
         self._readback = readback
-        self._next: int = 0
+        self._next: int = math.ceil(first)
         self._room = FOLD_EVERY
         self._last: dict[str, Any] = {}
         self._warned: set[str] = set()

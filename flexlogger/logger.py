@@ -111,11 +111,10 @@ class FlexLogger(Intake):
         self._run: Run = joined or open_run(self._dashboard, viz)
         self._run.join(self._key)
         if joined is not None:
-            joined.drawing.add(self._key, self._dashboard)
-            joined.configure(self._dashboard.config)
+            joined.take_in(self._key, self._dashboard)
         self._finalizer = weakref.finalize(self, self._run.leave, self._key)
         self._finalizer.atexit = False  # the run closes itself then, and knows how the interpreter ends
-        self._send_to(self._run.pipe, self._run.readback)
+        self._send_to(self._run.pipe, self._run.readback, self._run.identity.resume_step or 0)
         self._define()
 
     def _adopt(self, dashboard: Dashboard) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import threading
@@ -14,10 +13,9 @@ from typing import NamedTuple
 
 from flexlogger import faults
 from flexlogger.runs.card import read_card
-from flexlogger.runs.claims import Claim
+from flexlogger.runs.claims import Claim, windows_claim
 
 OWNER = "owner.json"
-WINDOWS = ".windows"
 LOOK_S = 2.0
 """How often a process that does not own its run looks whether the owner still lives."""
 
@@ -78,8 +76,7 @@ class Ownership:
             )
 
     def _path(self, server: str, uid: str) -> Path:
-        name = hashlib.blake2s("\0".join((server, self._env, uid)).encode(), digest_size=10).hexdigest()
-        return self._folder.parent.parent / WINDOWS / f"{name}.json"
+        return windows_claim(self._folder.parent.parent, server, self._env, uid)
 
     def _drawn_before(self) -> str | None:
         card = read_card(self._folder)
@@ -110,10 +107,9 @@ def _candidates(uid: str, before: str | None) -> Iterator[str]:
 class Standby:
     """Looks, in a thread of its own, whether a run's owner still lives; calls `promote` once it has been succeeded."""
 
-    def __init__(self, ownership: Ownership, promote: Callable[[], None], look: float = LOOK_S) -> None:
+    def __init__(self, ownership: Ownership, promote: Callable[[], None]) -> None:
         self._ownership = ownership
         self._promote = promote
-        self._look = look
         self._stopped = threading.Event()
         threading.Thread(target=self._run, name="flexlogger-standby", daemon=True).start()
 
@@ -122,7 +118,7 @@ class Standby:
         self._stopped.set()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._look):
+        while not self._stopped.wait(LOOK_S):
             try:
                 if self._ownership.take():
                     self._promote()

@@ -11,6 +11,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from flexlogger import faults
 from flexlogger.config.hyper import plain_data
 from flexlogger.config.model import Dashboard
@@ -85,12 +87,25 @@ class Run:
         """Share the run: it stays open until `who` leaves."""
         self._members.add(who)
 
-    def leave(self, who: Hashable) -> None:
-        """Stop sharing; the last one closes the run."""
+    def take_in(self, who: Hashable, dashboard: Dashboard) -> None:
+        """Take what a declaration that joins says of more than plots and meters: its config, and the sink objects that
+        it brings from code. Its other sinks and its environment are the run's."""
+        if dashboard.env not in (None, self.env):
+            faults.log.warning(
+                "flexlogger: this logger shares run %s, which is drawn in environment %r; its own %r is left out",
+                self.id,
+                self.env,
+                dashboard.env,
+            )
+        self.drawing.add(who, dashboard)
+        self.configure(dashboard.config)
+
+    def leave(self, who: Hashable, timeout: float = CLOSE_S) -> None:
+        """Stop sharing; the last one closes the run, waiting `timeout` seconds for the log and as long for views."""
         self._members.discard(who)
         self._declarations.leave(who)
         if not self._members:
-            self.close(CLOSE_S)
+            self.close(timeout)
         elif not self.closed:
             self.drawing.leave(who)
 
@@ -123,6 +138,15 @@ class Run:
         if changes:
             self.config.update(changes)
             self.event("config", {"set": changes})
+
+    def describe(self, name: str | None = None, tags: Sequence[str] = (), notes: str = "") -> None:
+        """Call the run something else, and add tags and notes."""
+        known = self.identity
+        tags = tuple(dict.fromkeys((*known.tags, *tags)))
+        self.identity = msgspec.structs.replace(known, name=name or known.name, tags=tags, notes=notes or known.notes)
+        self.name = self.identity.name
+        if self.identity != known:
+            self.event("about", {"name": self.name, "tags": list(tags), "notes": self.identity.notes})
 
     def status(self) -> dict[str, Any]:
         """Health in plain data: counts of the pipe, and the state of each view."""
@@ -175,6 +199,11 @@ _current: Run | None = None
 def current() -> Run | None:
     """The run that this process has made its current one, where it is still open."""
     return _current
+
+
+def open_runs() -> list[Run]:
+    """The runs that are open in this process, oldest first."""
+    return list(_open)
 
 
 def make_current(run: Run | None) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from flexlogger.records import Datum, End, Item, Record
 from flexlogger.runs.segment import Damage, SegmentReader, segments
@@ -39,10 +40,11 @@ def read_run(folder: Path) -> list[Segment]:
     return [Segment(path) for path in segments(folder)]
 
 
-def start(script: str, folder: Path) -> subprocess.Popen[str]:
+def start(script: str, folder: Path, **options: Any) -> subprocess.Popen[str]:
     """Start a script; it may use `FOLDER` for its runs."""
     text = f"FOLDER = {str(folder)!r}\n" + textwrap.dedent(script)
-    return subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", text]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def run(script: str, folder: Path, status: int = 0) -> tuple[list[Segment], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from typing import Any
+from urllib.error import HTTPError
 
 from flexlogger import FlexLogger
 from flexlogger.sinks.visdom import window_id
@@ -23,6 +24,17 @@ def window(stat: FlexLogger, url: str, plot: str, env: str | None = None) -> dic
     found = json.loads(answer)
     assert isinstance(found, dict), f"no window for {plot!r} in {env!r}: {answer[:200]}"
     return found
+
+
+def points(url: str, env: str, plot: str, uid: str = "") -> dict[str, list[tuple[float, float]]]:
+    """The (x, y) points of every named line of a window that some process drew; none where there is no window."""
+    try:
+        found = json.loads(post(url, "/win_data", {"eid": env, "win": window_id(uid or env, env, plot)}))
+    except HTTPError as error:
+        assert error.code == 404
+        return {}
+    data = found["content"]["data"]
+    return {t["name"]: list(zip(t["x"], t["y"], strict=True)) for t in data if "lines" in t.get("mode", "")}
 
 
 def traces(stat: FlexLogger, url: str, plot: str) -> dict[str, list[tuple[float, float]]]:
