@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,20 @@ class Pipe(Protocol):
 
     def status(self) -> dict[str, Any]:
         """Counts of what was taken, written and dropped (by reason), and the health of each view."""
+
+
+class Source(Protocol):
+    """Where records wait whose values are still on a device (`flexlogger.readback`)."""
+
+    @property
+    def pending(self) -> int:
+        """How many records wait."""
+
+    def forget(self) -> None:
+        """Drop everything: in a forked child nothing of it is ours."""
+
+    def drain(self, take: Callable[[Item], None]) -> None:
+        """Hand over, in order, each record that has arrived, before it stops counting as pending."""
 
 
 class Outlet(Protocol):

@@ -75,8 +75,9 @@ class Feed:
 
     @property
     def unwritten(self) -> int:
-        """Items taken that are not on disk."""
-        return len(self._unwritten) + len(self._undelivered)
+        """Items taken that are not on disk; the disk may have taken some of a batch that it refused."""
+        lines = self.writer.pending if self.writer is not None else 0
+        return len(self._unwritten) + min(len(self._undelivered), lines)
 
     def _push(self) -> None:
         try:

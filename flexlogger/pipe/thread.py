@@ -8,33 +8,19 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator
-from typing import Any, Protocol
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from flexlogger import faults
-from flexlogger.pipe.base import Outlet
+from flexlogger.pipe.base import Outlet, Source
 from flexlogger.pipe.feed import Feed
 from flexlogger.records import ITEM_BYTES, Definition, Item, weight
 
 MAX_BYTES = 32 * 2**20
 BATCH = 1024
 POLL_S = 0.05
-HELP_S = 0.05
-"""The longest a caller helps to write when the queue is full."""
-
-
-class Source(Protocol):
-    """Where records wait whose values are still on a device (`flexlogger.readback`)."""
-
-    @property
-    def pending(self) -> int:
-        """How many records wait."""
-
-    def forget(self) -> None:
-        """Drop everything: in a forked child nothing of it is ours."""
-
-    def drain(self, take: Callable[[Item], None]) -> None:
-        """Hand over, in order, each record that has arrived, before it stops counting as pending."""
+ROOM_S = 0.02
+"""The longest a caller waits for room when the queue is full."""
 
 
 class Barrier:
@@ -49,8 +35,8 @@ class Barrier:
 class ThreadPipe:
     """A bounded queue and a worker that empties it into a `Feed` (the run log, then the views).
 
-    Bounded in bytes: at `max_bytes` the caller writes a batch itself (for at most 50 ms), and only where that does not
-    help is the newest item dropped and counted. One thread at a time may submit.
+    Bounded in bytes: at `max_bytes` the caller waits for room (for 20 ms), and only where that does not help is the
+    newest item dropped and counted. One thread at a time may submit.
 
     In a forked child the queue starts empty, the feed opens a segment of its own, and the worker starts with the first
     item.
@@ -75,6 +61,9 @@ class ThreadPipe:
         self._limit = self._max_bytes // ITEM_BYTES
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        self._room = threading.Event()
+        self._hangs = False  # True while the worker has not moved since a caller waited for it
+        self._batches = 0
         self._worker: threading.Thread | None = None
 
     # ---- the training thread
@@ -99,7 +88,7 @@ class ThreadPipe:
         if self._worker is None:
             self._start()
         if self._weight() + size > self._max_bytes:
-            self._help()
+            self._wait_for_room()
             if self._weight() + size > self._max_bytes:
                 return self.drop("queue full")
         self._large_in += size
@@ -122,18 +111,16 @@ class ThreadPipe:
         self._dropped[reason] += 1
         return False
 
-    def _help(self) -> None:
-        """Write batches in the caller's own thread, so that a tight loop slows to the log's pace before it loses."""
-        deadline = time.monotonic() + HELP_S
-        if not self._lock.acquire(timeout=HELP_S):
+    def _wait_for_room(self) -> None:
+        """Let the worker write alone for a moment, so that a tight loop slows to the log's pace before it loses. The
+        disk may hang, so the caller never writes itself, and a worker that did not move is not waited for again."""
+        if self._hangs:
             return
-        try:
-            while time.monotonic() < deadline and self._weight() > self._max_bytes // 2 and self._pass_on():
-                pass
-        except Exception as error:
-            faults.swallow("the log's writing", error)
-        finally:
-            self._lock.release()
+        batches = self._batches
+        self._room.clear()
+        self._wake.set()
+        self._room.wait(ROOM_S)
+        self._hangs = self._batches == batches
 
     # ---- the worker
 
@@ -183,6 +170,10 @@ class ThreadPipe:
         if large := sum(map(weight, batch)):
             self._large_out += large
             self._set_limit()
+        self._batches += 1
+        self._hangs = False
+        if len(self._queue) < self._limit // 2:
+            self._room.set()
         return batch, barrier
 
     def _pop(self, most: int) -> Iterator[Item | Barrier]:

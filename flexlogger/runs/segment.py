@@ -76,8 +76,8 @@ class SegmentWriter:
 
     @property
     def pending(self) -> int:
-        """Bytes encoded but not yet taken by the disk."""
-        return len(self._file.buffer)
+        """Lines encoded but not yet taken whole by the disk."""
+        return self._file.buffer.count(b"\n")
 
     @property
     def used(self) -> bool:

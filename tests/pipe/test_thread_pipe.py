@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,29 @@ class FullDisk:
             return real(fd, data)
 
         monkeypatch.setattr("flexlogger.runs.segment.os.write", write)
+
+
+def test_a_disk_that_hangs_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, writers, real = threading.Event(), set(), os.write
+
+    def write(fd: int, data: Any) -> int:
+        writers.add(threading.current_thread())
+        go.wait(60)
+        return real(fd, data)
+
+    monkeypatch.setattr("flexlogger.runs.segment.os.write", write)
+    monkeypatch.setattr("flexlogger.pipe.thread.ROOM_S", 0.5)
+    pipe = ThreadPipe(Feed(partial(SegmentWriter, tmp_path, "run")), max_bytes=200 * 512)
+    waits = count()
+    room = pipe._room.wait
+    pipe._room.wait = lambda timeout: next(waits) < 0 or room(timeout)  # type: ignore[method-assign,assignment]
+    taken = [pipe.submit(record) for record in records(3000)]
+    assert taken.count(False) > 2000
+    assert next(waits) <= 3, "once while the disk hangs, perhaps once before"
+    assert writers == {pipe._worker}, "the caller never writes"
+    go.set()
+    assert pipe.close(10)
+    assert steps(read_all(tmp_path)) == [n for n, was_taken in enumerate(taken) if was_taken]
 
 
 def test_a_refusing_disk_keeps_the_bound_counts_and_recovers(
