@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from contextlib import suppress
@@ -16,6 +17,12 @@ STALE_S = 10.0
 """A claim whose heart has not beaten for longer is anybody's."""
 _SIZE = 512
 """Bytes a claim is padded to, so that every heart-beat overwrites the last one whole."""
+
+
+def windows_claim(base: Path, server: str, env: str, uid: str) -> Path:
+    """Where those who draw the windows of (server, env, uid) claim them, for all runs below `base`."""
+    name = hashlib.blake2s("\0".join((server, env, uid)).encode(), digest_size=10).hexdigest()
+    return base / ".windows" / f"{name}.json"
 
 
 class Holder(msgspec.Struct, frozen=True):

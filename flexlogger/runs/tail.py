@@ -71,6 +71,7 @@ class Tail:
         self._tell = tell
         self._resumes = {resume} if resume is not None else set()
         self._streams: dict[Path, _Stream] = {}
+        self._headless: set[Path] = set()  # just made, or cut off in their first line
         self._others: set[Path] = set()  # of ranks that are not read
         self._unreadable: set[Path] = set()  # told once
         self._told: set[Path] = set()  # whose damage was told
@@ -89,7 +90,12 @@ class Tail:
     @property
     def damage(self) -> Damage:
         """What had to be skipped so far, in all segments. A last line that is still being written counts as torn."""
-        return sum((stream.damage() for stream in self._streams.values()), Damage())
+        return sum((stream.damage() for stream in self._streams.values()), Damage(torn=len(self._headless)))
+
+    @property
+    def offset(self) -> int:
+        """Bytes that were read so far, in all segments."""
+        return sum(stream.offset for stream in self._streams.values())
 
     @property
     def headers(self) -> list[Header]:
@@ -118,7 +124,9 @@ class Tail:
         except DamagedLineError:  # counted when it is read; all we need of it is in the name
             header = Header(VERSION, self.folder.name, path.stem, "", 0, 0, start_of(path))
         if header is None:
+            self._headless.add(path)
             return
+        self._headless.discard(path)
         if header.resume is not None and header.resume not in self._resumes:
             self._resumes.add(header.resume)
             self.rewound |= self._delivered
@@ -203,6 +211,11 @@ class _Stream:
         if self._items:
             self.front = self._items[self._at].time
         return bool(self._items)
+
+    @property
+    def offset(self) -> int:
+        """Bytes that were read."""
+        return self._reader.offset
 
     @property
     def last(self) -> float:
