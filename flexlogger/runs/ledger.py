@@ -66,6 +66,8 @@ class Ledger:
         card, info = self._card, event.info
         if event.kind == "run":
             self._run(hide(info))
+        elif event.kind == "about":
+            self._about(info)
         elif event.kind == "config":
             card.config = {**card.config, **hide(info.get("set", {}))}
         elif event.kind == "nonfinite":
@@ -77,14 +79,17 @@ class Ledger:
 
     def _run(self, info: dict[str, Any]) -> None:
         """An owner's first event: what it says goes before what earlier owners said, what it leaves out stays."""
-        for key in _SAID:
-            if info.get(key):
-                setattr(self._card, key, info[key])
+        self._about(info)
         self._card.config = {**self._card.config, **info.get("config", {})}
         self._card.resumed = self._owners
         self._owners += 1
         self._counted = {}
         self.end = None
+
+    def _about(self, info: dict[str, Any]) -> None:
+        for key in _SAID:
+            if info.get(key):
+                setattr(self._card, key, info[key])
 
     def _nonfinite(self, name: str, info: dict[str, Any]) -> None:
         """The first of each name stays: a resumed run's process finds its own first one."""

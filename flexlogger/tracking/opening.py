@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, cast
+from weakref import WeakSet
 
 import msgspec
 
@@ -22,7 +23,7 @@ from flexlogger.records import Step
 from flexlogger.runs.card import Card
 from flexlogger.runs.find import base_dir, find_runs, open_found
 from flexlogger.runs.rebuild import rebuild_card
-from flexlogger.session import open_run
+from flexlogger.session import Run, open_run, open_runs
 from flexlogger.tracking.config import Config
 from flexlogger.tracking.metrics import Rule, Rules
 from flexlogger.tracking.run import TrackedRun
@@ -34,12 +35,20 @@ MODES = ("online", "offline", "disabled")
 RESUMES = ("allow", "must", "never", "auto")
 
 
+_OF_ITS_OWN = ("dir", "env", "uid", "server", "port", "token")
+
+_used: WeakSet[Run] = WeakSet()
+"""Runs that `init` has opened or joined: each is joined once."""
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What `init` is to open: everything is checked, and nothing is opened yet."""
 
     dashboard: Dashboard
     config: dict[str, Any]
     resume: Resume | None
+    joins: bool
+    """Whether nothing was asked for that a run which is open already could not be."""
 
 
 def plan(
@@ -67,7 +76,8 @@ def plan(
         dashboard = msgspec.structs.replace(dashboard, run=_id(dashboard) or _crashed(dashboard))
     if asked == "must" and _id(dashboard) is None:
         raise ValueRefusedError("init: resume='must' needs to know which run: give its id")
-    return Plan(dashboard, Config(config).as_dict(), asked)
+    joins = asked is None and mode in (None, "online") and not (said.keys() & _OF_ITS_OWN)
+    return Plan(dashboard, Config(config).as_dict(), asked, joins)
 
 
 def _in_mode(dashboard: Dashboard, mode: str | None) -> Dashboard:
@@ -81,11 +91,33 @@ def _in_mode(dashboard: Dashboard, mode: str | None) -> Dashboard:
 
 
 def start(plan: Plan) -> TrackedRun:
-    """Open the run. Raises RunLogError where it is not what `resume` asks for, or its log cannot be kept."""
-    before = _before(plan.dashboard)
-    run = open_run(plan.dashboard, config=plan.config, resume=plan.resume)
-    config = {**(before.config if before is not None else {}), **run.config, **plan.config}
-    return TrackedRun(run, plan.dashboard, config, _rules(before), _next_step(plan.dashboard, before))
+    """Open the run, or join the one that a FlexLogger of this process has opened, where the plan asks for no other.
+
+    Raises RunLogError where it is not what `resume` asks for, or its log cannot be kept.
+    """
+    dashboard = plan.dashboard
+    before = _before(dashboard)
+    shared = _to_join(plan)
+    if shared is not None:
+        shared.describe(dashboard.name, dashboard.tags, dashboard.notes)
+        shared.configure({**dashboard.config, **plan.config})
+    run = shared or open_run(dashboard, config=plan.config, resume=plan.resume)
+    _used.add(run)
+    config = {**run.config, **plan.config}
+    tracked = TrackedRun(run, dashboard, config, _rules(before), _next_step(dashboard, before))
+    if shared is not None:
+        shared.drawing.add(tracked, dashboard)
+    return tracked
+
+
+def _to_join(plan: Plan) -> Run | None:
+    asked = plan.dashboard
+    fitting = [
+        run
+        for run in open_runs()
+        if run not in _used and asked.project in (None, run.project) and asked.run in (None, run.id)
+    ]
+    return fitting[-1] if fitting and plan.joins else None
 
 
 def _id(dashboard: Dashboard) -> str | None:

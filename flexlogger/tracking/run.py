@@ -263,7 +263,7 @@ class TrackedRun:
         why = "the run is finished"
         self.config.freeze(why)
         self.summary.freeze(why)
-        self._run.leave(self)
+        self._run.leave(self, timeout)
 
     def __enter__(self) -> Self:
         return self
