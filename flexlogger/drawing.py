@@ -78,12 +78,12 @@ class Drawing:
 
     def begin(self, resume: Resume | None = None) -> None:
         """Draw: the ownership is taken. An older run of this process that had it stops drawing."""
-        self._resume = resume
         for other in list(_drawings):
             if self._log is not None and other.owner and other._identity.folder == self._identity.folder:
                 other._yield()
-        _drawings.append(self)
-        self._draw()
+        with self._turn:
+            self._resume = resume
+            self._draw()
 
     def stand_by(self) -> None:
         """Let the owner draw for as long as it lives."""
@@ -91,7 +91,6 @@ class Drawing:
         self._standby = Standby(self._ownership, self._succeed)
 
     def _draw(self) -> None:
-        self._owner = True
         if self._ownership is not None:
             sink = CardSink(self._identity.folder, self._ownership.claims, self._lost)
             card = View(sink, "card", tail=self._tail("first"), interval=CARD_S, patience=CARD_PATIENCE_S)
@@ -101,6 +100,8 @@ class Drawing:
         for who, targets in self._targets.items():
             if who not in self._private:
                 self._private[who] = [self._open(target) for target in targets]
+        self._owner = True
+        _drawings.append(self)
         self._announce()
 
     def _succeed(self) -> None:
@@ -109,7 +110,6 @@ class Drawing:
             if self._closed:
                 self._release()
                 return
-            _drawings.append(self)
             self._draw()
         faults.log.warning("flexlogger: the owner of run %s is gone; this process draws it now", self._identity.id)
 

@@ -19,6 +19,7 @@ from flexlogger.config.model import Dashboard
 from flexlogger.declared import Declarations
 from flexlogger.drawing import Drawing
 from flexlogger.errors import ConfigError, Place, Problem
+from flexlogger.farewell import tell
 from flexlogger.identity import Identity, Resume, check_resume, check_writable, identify
 from flexlogger.ownership import Ownership
 from flexlogger.pipe.feed import Feed
@@ -173,21 +174,7 @@ class Run:
         _forget(self)
         ending = self.ending if os.getpid() == self._pid else "forked"
         complete = self.drawing.close(lambda: self.pipe.close(timeout, ending))
-        told = self.pipe.status()
-        if told["dropped"]:
-            faults.log.warning("flexlogger: dropped, by reason: %s", told["dropped"])
-        if told["unencodable"]:
-            faults.log.warning("flexlogger: %d records could not be encoded", told["unencodable"])
-        if complete:
-            return
-        if told["stuck"] or told["dropped"].get("not written before close"):
-            faults.log.warning("flexlogger: the run log in %s is not complete", self.folder)
-        else:
-            faults.log.warning(
-                "flexlogger: the dashboard is not complete; everything is in the log, and drawn again by: "
-                "flexlogger replay %s --to visdom",
-                self.folder,
-            )
+        tell(self.pipe.status(), complete, self.folder)
 
 
 # ---- the runs of this process

@@ -147,7 +147,6 @@ def test_another_live_run_in_the_same_windows_gets_windows_of_its_own(
     begin: Begin,
     server: ServerProcess,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     owner = begin(

@@ -1,0 +1,34 @@
+"""What a run says when it ends: nothing, unless something did not get through."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flexlogger import faults
+
+
+def tell(status: Mapping[str, Any], complete: bool, folder: Path) -> None:
+    """Warn, a line each, of what a closed pipe's `status` says was dropped, and of what a log or a view lacks.
+
+    `complete` says whether everything was written and shown.
+    """
+    if status["dropped"]:
+        faults.log.warning("flexlogger: dropped, by reason: %s", status["dropped"])
+    if status["unencodable"]:
+        faults.log.warning("flexlogger: %d records could not be encoded", status["unencodable"])
+    if complete:
+        return
+    if status["log"] is None:
+        faults.log.warning("flexlogger: the dashboard is not complete, and without a run log it stays so")
+    elif status["stuck"] or status["dropped"].get("not written before close"):
+        faults.log.warning("flexlogger: the run log in %s is not complete", folder)
+    else:
+        faults.log.warning(
+            "flexlogger: the dashboard is not complete; everything is in %s, and this draws it: "
+            "flexlogger replay %s --to visdom",
+            folder,
+            shlex.quote(str(folder)),
+        )
