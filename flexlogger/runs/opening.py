@@ -6,7 +6,8 @@ from typing import Any
 
 from flexlogger.records import Definition, Event, Item
 
-_LASTING = ("run", "config", "summary", "metric", "artifact")
+LASTING = ("run", "config", "summary", "metric", "artifact")
+"""Events that say what the run is, in users' words."""
 
 
 class Opening:
@@ -27,7 +28,7 @@ class Opening:
         """Remember an item, in the place of one that it supersedes."""
         if isinstance(item, Definition):
             self._definition = item
-        elif isinstance(item, Event) and item.kind in _LASTING:
+        elif isinstance(item, Event) and item.kind in LASTING:
             key = (item.kind, f"{item.info.get('name')}:{item.info.get('version')}")
             self._events[key] = _joined(self._events.get(key), item)
 

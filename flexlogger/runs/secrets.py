@@ -81,7 +81,7 @@ def _hide(value: Any, known: Sequence[str], name: str = "") -> Any:
         return [_hide(entry, known, name) for entry in value]
     if isinstance(value, str):
         return HIDDEN if name and value else _hide_in_text(value, known)
-    if name and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if name and type(value) is int:
         return value if _ALWAYS.isdisjoint(word.lower() for word in _WORD.findall(name)) else HIDDEN
     return value
 

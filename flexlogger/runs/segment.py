@@ -17,7 +17,7 @@ from flexlogger.records import Definition, End, Event, Item, Record
 from flexlogger.runs import format as lines
 from flexlogger.runs.appending import AppendFile
 from flexlogger.runs.blobs import BlobStore
-from flexlogger.runs.opening import Opening
+from flexlogger.runs.opening import LASTING, Opening
 from flexlogger.runs.secrets import hide
 
 READ_BYTES = 1 << 20
@@ -152,7 +152,9 @@ class SegmentWriter:
 
 
 def _without_secrets(item: Definition | Event | End) -> Definition | Event | End:
-    return Event(item.time, item.kind, hide(item.info), item.step) if isinstance(item, Event) else item
+    if isinstance(item, Event) and item.kind in LASTING:
+        return Event(item.time, item.kind, hide(item.info), item.step)
+    return item
 
 
 class Damage(msgspec.Struct):
