@@ -33,7 +33,9 @@ ITEMS = st.one_of(
     st.builds(Record, STEP, TIME, VALUES),
     st.builds(lambda step, time, datum: Record(step, time, {}, (datum,)), STEP, TIME, DATA),
     st.builds(lambda time: Definition(time, (PlotDef("p"),), (MeterDef("m", "LastValueMeter", "p"),)), TIME),
-    st.builds(Event, TIME, st.sampled_from(["drops", "nonfinite"]), st.dictionaries(st.text(max_size=3), st.integers())),
+    st.builds(
+        Event, TIME, st.sampled_from(["drops", "nonfinite"]), st.dictionaries(st.text(max_size=3), st.integers())
+    ),
     st.builds(End, TIME, st.sampled_from(["finished", "crashed", "forked"])),
 )
 
