@@ -19,6 +19,7 @@ from flexlogger.monitor.protocol import Head, message
 from flexlogger.monitor.sockets import client_socket
 
 PING_S = 1.0
+GOODBYE_S = 1.0
 SILENCE_S = 3.0
 """A host that says nothing for so long is tried again over a new connection."""
 
@@ -54,14 +55,16 @@ class Client:
             os.eventfd_write(self._wake, 1)
 
     def end(self, timeout: float) -> bool:
-        """Wait until everything is acknowledged and the host knows that this is the end; False where time ran out."""
+        """Wait until the user at the host has got everything, and a moment for the host to note the end; False where
+        time ran out."""
         deadline = time.monotonic() + timeout
         self._wake_now()
-        if not self._outbox.wait_until_empty(timeout):
+        if not self._outbox.wait_until_handed(timeout):
             return False
         self._ending = True
         self._wake_now()
-        return self._said_goodbye.wait(max(0.0, deadline - time.monotonic()))
+        self._said_goodbye.wait(min(GOODBYE_S, max(0.0, deadline - time.monotonic())))
+        return True
 
     def stop(self) -> None:
         """Stop the thread and let go of the socket."""
@@ -122,7 +125,7 @@ class Client:
         """What to say where there is no state to send."""
         if not self.connected.is_set():
             return protocol.HELLO
-        done = self._ending and not self._outbox.queued
+        done = self._ending and self._outbox.all_handed
         return protocol.END if done else protocol.PING
 
     def _send(self, socket: zmq.Socket[bytes], kind: bytes) -> None:
@@ -158,7 +161,7 @@ class Client:
                     self._warned = False
                     faults.log.warning("flexlogger: monitor: connected to %s; what waited is on its way", self._where)
         elif said.kind == protocol.ACK:
-            self._outbox.acknowledge(said.head.seq)
+            self._outbox.acknowledge(said.head.seq, said.head.next)
         elif said.kind == protocol.BYE:
             self._said_goodbye.set()
         elif said.kind == protocol.REFUSED:

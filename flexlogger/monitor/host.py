@@ -37,8 +37,10 @@ class Peer(msgspec.Struct):
     name: str
     expected: int
     """Number of the next state to take in."""
-    taken: int = -1
-    """Number of the last state that the user took."""
+    handed: int = -1
+    """Number of the last state that the user was given …"""
+    done: int = -1
+    """… and is done with."""
     route: bytes = b""
     heard: float = 0.0
     received: int = 0
@@ -56,8 +58,9 @@ class Received(msgspec.Struct, frozen=True):
 class Host:
     """Listens in a thread of its own; `take` gives states in the order in which they came in.
 
-    A state is acknowledged once the user has taken it, so a host that dies loses none: clients send it again. Clients
-    keep what is not acknowledged small (`flexlogger.monitor.outbox.WINDOW_BYTES` each), and so the queue here.
+    A state is acknowledged once the user is done with it (asks for the next one), so a host that dies loses none:
+    clients send it again. Clients keep what is not acknowledged small (`flexlogger.monitor.outbox.WINDOW_BYTES` each),
+    and so the queue here.
 
     Raises ServerError where the address cannot be had.
     """
@@ -85,24 +88,29 @@ class Host:
 
     # ---- called by others
 
-    def take(self, timeout: float | None) -> Received | None:
-        """The next state; None where time ran out, the host was stopped, or every client has ended."""
+    def take(self, timeout: float | None, until_ended: bool = False) -> Received | None:
+        """The next state; None where time ran out, the host was stopped, or (`until_ended`) every client has ended."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             with self._arrived:
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                self._arrived.wait_for(lambda: self._queue or self._stopping or self.all_ended, left)
+                self._arrived.wait_for(lambda: self._queue or self._stopping or (until_ended and self.all_ended), left)
                 if not self._queue:
                     return None
                 received = self._queue.popleft()
+            received.peer.handed = received.seq
             if received.value is not DAMAGED:
+                self._tell(received.peer)
                 return received
-            self.acknowledge(received)
+            self.done_with(received)
 
-    def acknowledge(self, received: Received) -> None:
-        """The user has taken a state: its client may forget it."""
-        received.peer.taken = received.seq
-        self._acks.append(received.peer)
+    def done_with(self, received: Received) -> None:
+        """The user is done with a state: its client may forget it."""
+        received.peer.done = received.seq
+        self._tell(received.peer)
+
+    def _tell(self, peer: Peer) -> None:
+        self._acks.append(peer)
         os.eventfd_write(self._wake, 1)
 
     @property
@@ -121,6 +129,9 @@ class Host:
         os.eventfd_write(self._wake, 1)
         self._thread.join()
         os.close(self._wake)
+        self._notify()
+
+    def _notify(self) -> None:
         with self._arrived:
             self._arrived.notify_all()
 
@@ -207,8 +218,7 @@ class Host:
         if peer.expected > last:
             peer.ended = True
             self._send(peer.route, protocol.BYE)
-            with self._arrived:
-                self._arrived.notify_all()
+            self._notify()
 
     def _send_acks(self) -> None:
         peers = {}
@@ -216,7 +226,7 @@ class Host:
             peer = self._acks.popleft()
             peers[peer.id] = peer
         for peer in peers.values():
-            self._send(peer.route, protocol.ACK, Head(seq=peer.taken))
+            self._send(peer.route, protocol.ACK, Head(seq=peer.done, next=peer.handed))
 
     def _send(self, route: bytes, kind: bytes, head: Head | None = None) -> None:
         self._socket.send_multipart([route, *message(kind, head)], zmq.NOBLOCK)

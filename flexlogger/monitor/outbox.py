@@ -47,6 +47,7 @@ class Outbox:
         self._bytes = 0
         self._bytes_on_the_way = 0
         self._next = 0
+        self._handed = -1
 
     # ---- the training thread
 
@@ -78,10 +79,15 @@ class Outbox:
         self.dropped["queue full"] += 1
         return False
 
-    def wait_until_empty(self, timeout: float) -> bool:
-        """Wait until the host has acknowledged everything; False where time ran out."""
+    def wait_until_handed(self, timeout: float) -> bool:
+        """Wait until everything put so far was handed to the user at the host; False where time ran out."""
         with self._room:
-            return self._room.wait_for(lambda: not (self._waiting or self._on_the_way), timeout)
+            return self._room.wait_for(lambda: self.all_handed, timeout)
+
+    @property
+    def all_handed(self) -> bool:
+        """True where nothing is left to send, and nothing on its way that the user has not got."""
+        return not self._waiting and self._handed >= self._next - 1
 
     # ---- the sending thread
 
@@ -100,9 +106,10 @@ class Outbox:
             self._bytes_on_the_way += size
             return parcel
 
-    def acknowledge(self, seq: int) -> None:
-        """Every state up to `seq` was taken."""
+    def acknowledge(self, seq: int, handed: int) -> None:
+        """The user at the host has got every state up to `handed`, and is done with those up to `seq`."""
         with self._room:
+            self._handed = max(self._handed, handed, seq)
             while self._on_the_way and self._on_the_way[0].seq <= seq:
                 size = self._on_the_way.popleft().size
                 self._bytes_on_the_way -= size
@@ -111,10 +118,9 @@ class Outbox:
             self._room.notify_all()
 
     def start_over(self, next_seq: int) -> None:
-        """The host wants state `next_seq` next: what is before it was taken, the rest on its way is sent again."""
-        self.acknowledge(next_seq - 1)
+        """The host wants state `next_seq` next: what is on its way from there on is sent again."""
         with self._room:
-            self._resend = deque(self._on_the_way)
+            self._resend = deque(parcel for parcel in self._on_the_way if parcel.seq >= next_seq)
 
     @property
     def first(self) -> int:
@@ -136,7 +142,7 @@ class Outbox:
     def abandon(self, reason: str) -> None:
         """Count what is left as dropped."""
         with self._room:
-            left = len(self._waiting) + len(self._on_the_way)
+            left = len(self._waiting) + sum(parcel.seq > self._handed for parcel in self._on_the_way)
             if left:
                 self.dropped[reason] += left
             self._waiting.clear()

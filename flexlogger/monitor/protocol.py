@@ -8,7 +8,7 @@
 | H | client | client, name, next | hello; `next` is the number of the first state that was never acknowledged |
 | W | host | next | welcome: go on with state number `next` |
 | D | client | seq | a state; frames follow (`flexlogger.monitor.codec`) |
-| A | host | seq | every state up to `seq` was taken by the user |
+| A | host | seq, next | the user has got every state up to `next`, and is done with those up to `seq` |
 | P | both | – | still here |
 | E | client | seq | no state follows after number `seq` (-1: there was none) |
 | B | host | – | the end is noted: good-bye |

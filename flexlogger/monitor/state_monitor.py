@@ -16,7 +16,7 @@ from flexlogger import faults
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.monitor.client import Client
 from flexlogger.monitor.codec import encode
-from flexlogger.monitor.host import Host
+from flexlogger.monitor.host import Host, Received
 from flexlogger.monitor.keys import client_keys, host_keys
 from flexlogger.monitor.outbox import Outbox, Policy
 from flexlogger.monitor.sockets import check_keys, endpoint
@@ -32,8 +32,9 @@ class StateMonitor:
 
     The loop's process makes a `client` and calls `put(dict)`; another process, on this machine or another, makes a
     `host` and calls `get()`, iterates over it, or passes `on_state`. Either may start first. A state that was put
-    arrives once and in order; it is kept by the client until the user at the host has taken it, so a host may be killed
-    and started again. (One that dies while it hands over a state gets that state again.)
+    arrives once and in order; the client keeps it until the user at the host asks for the next one (or the callback has
+    returned), so a host may be killed and started again: it is given again the state it was busy with, and those before
+    it whose acknowledgement was still on its way.
 
     `put` encodes and returns: it never waits for the network. Up to `max_bytes` wait for a host that is away; beyond
     that `when_full` decides: "drop_oldest", "drop_newest", or "wait" up to `patience` seconds. What is dropped is
@@ -68,12 +69,12 @@ class StateMonitor:
             raise ValueRefusedError(f"StateMonitor: when_full: {unknown('policy', str(when_full), get_args(Policy))}")
         if on_state is not None and mode == "client":
             raise ValueRefusedError("StateMonitor: on_state: a client gets no states; give it to the host")
+        self._where = endpoint(host, port)
         check_keys(host, keys)
         self.mode = mode
         self.verbose = verbose
         self.name = name or f"{os.getpid()}"
         self._host_name = host
-        self._where = endpoint(host, port)
         self._port = port
         self._on_state = on_state
         self._keys = keys
@@ -81,6 +82,7 @@ class StateMonitor:
         self._outbox = self._outbox_of()
         self._client: Client | None = None
         self._host: Host | None = None
+        self._held: Received | None = None
         self._caller: threading.Thread | None = None
         self._failed = 0
         self._ended = False
@@ -118,6 +120,7 @@ class StateMonitor:
             return True
         self._ended = True
         if self._host is not None:
+            self._done_with_held()
             self._host.stop()
             if self._caller is not None and self._caller is not threading.current_thread():
                 self._caller.join(timeout)
@@ -162,8 +165,8 @@ class StateMonitor:
         return self._outbox.put(frames)
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until everything put so far was taken at the host; False where time ran out."""
-        return self._outbox.wait_until_empty(timeout)
+        """Wait until the user at the host has got everything put so far; False where time ran out."""
+        return self._outbox.wait_until_handed(timeout)
 
     def _after_fork(self) -> None:
         """In a forked child: queue, thread and socket are the parent's; the first `put` starts our own."""
@@ -176,11 +179,19 @@ class StateMonitor:
     # ---- host
 
     def get(self, timeout: float | None = None) -> Any:
-        """The next state, in the order in which they came in; waits for one.
+        """The next state, in the order in which they came in; waits for one, also for clients that are yet to start.
 
-        Arrays in it are read-only. Raises TimeoutError where none came within `timeout` seconds, EOFError where none
-        will come: every client has ended, or this host has.
+        Arrays in it are read-only. Raises TimeoutError where none came within `timeout` seconds, EOFError where this
+        host has ended.
         """
+        received = self._take(timeout)
+        if received is not None:
+            return received.value
+        if self._ended:
+            raise EOFError("StateMonitor: this host has ended")
+        raise TimeoutError(f"StateMonitor: no state within {timeout} s")
+
+    def _take(self, timeout: float | None, until_ended: bool = False) -> Received | None:
         if self.mode != "host":
             raise ValueRefusedError("StateMonitor: get: this is a client; put is the client's, get is the host's")
         if self._on_state is not None:
@@ -188,21 +199,20 @@ class StateMonitor:
         if self._host is None:
             self.start()
         assert self._host is not None
-        received = self._host.take(timeout)
-        if received is not None:
-            self._host.acknowledge(received)
-            return received.value
-        if self._ended or self._host.all_ended:
-            raise EOFError("StateMonitor: no state will come: every client has ended, or the host has")
-        raise TimeoutError(f"StateMonitor: no state within {timeout} s")
+        self._done_with_held()
+        self._held = self._host.take(timeout, until_ended)
+        return self._held
+
+    def _done_with_held(self) -> None:
+        """Whoever asks for the next state is done with the one before."""
+        if self._host is not None and self._held is not None:
+            self._host.done_with(self._held)
+            self._held = None
 
     def __iter__(self) -> Iterator[Any]:
-        """States as they come, until every client has ended."""
-        while True:
-            try:
-                yield self.get()
-            except EOFError:
-                return
+        """States as they come, until every client that ever connected has ended, or this host has."""
+        while (received := self._take(None, until_ended=True)) is not None:
+            yield received.value
 
     def _call(self) -> None:
         """Hand states to the user's callback. One that raises is told about once, with its traceback; states go on."""
@@ -218,7 +228,7 @@ class StateMonitor:
                 self._failed += 1
                 if self._failed == 1:
                     faults.log.warning("flexlogger: monitor: on_state failed; states go on\n%s", traceback.format_exc())
-            self._host.acknowledge(received)
+            self._host.done_with(received)
 
     # ---- looking
 

@@ -1,0 +1,380 @@
+"""StateMonitor between real processes: order, once, across kills, outages and forks."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flexlogger.errors import ServerError, ValueRefusedError
+from flexlogger.monitor.state_monitor import StateMonitor
+
+
+def process(script: str, *arguments: Any) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def host() -> Iterator[StateMonitor]:
+    with StateMonitor(mode="host", port=0) as monitor:
+        yield monitor
+
+
+def test_the_two_halves_of_a_training_script() -> None:
+    """Losses and hidden features of a loop, unpacked in another process while it trains."""
+    port = free_port()
+    watching = process(
+        """
+        import sys
+        from flexlogger import StateMonitor
+        host_monitor = StateMonitor(mode='host', host='localhost', port=int(sys.argv[1]), verbose=True)
+        host_monitor.start()
+        for state in host_monitor:
+            print(state['epoch'], len(state['losses']), state['output'].shape, state['hidden_features'].dtype)
+        """,
+        port,
+    )
+    training = process(
+        """
+        import sys
+        import torch
+        from torch import nn
+        from flexlogger import StateMonitor
+        client_monitor = StateMonitor(mode='client', host='localhost', port=int(sys.argv[1]), verbose=True)
+        client_monitor.start()
+        body, head = nn.Linear(4, 3), nn.Linear(3, 2)
+        optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], 0.1)
+        losses = []
+        for e in range(5):
+            hidden_features = body(torch.randn(8, 4)).relu()
+            output = head(hidden_features)
+            loss = nn.functional.cross_entropy(output, torch.randint(0, 2, (8,)))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss))
+            client_monitor.put({
+                'epoch': e,
+                'losses': losses,
+                'output': output.cpu().detach().numpy(),
+                'hidden_features': hidden_features,
+            })
+        assert client_monitor.end(timeout=20)
+        """,
+        port,
+    )
+    trained, watched = training.communicate(timeout=60), watching.communicate(timeout=60)
+    assert (training.returncode, watching.returncode) == (0, 0), trained[1] + watched[1]
+    assert watched[0].splitlines() == [f"{e} {e + 1} (8, 2) float32" for e in range(5)]
+    assert "sending to localhost" in trained[1]
+    assert "listening on localhost" in watched[1]
+
+
+def test_a_client_may_start_first() -> None:
+    port = free_port()
+    with StateMonitor("client", port=port) as client:
+        for number in range(10):
+            assert client.put({"n": number})
+        assert client.status()["queued"] == 10
+        with StateMonitor("host", port=port) as late:
+            assert [late.get(timeout=20)["n"] for _ in range(10)] == list(range(10))
+
+
+def test_several_clients_each_in_order(host: StateMonitor) -> None:
+    clients = [StateMonitor("client", port=host.port, name=f"trainer{index}").start() for index in range(3)]
+
+    def send(index: int) -> None:
+        for number in range(200):
+            clients[index].put({"who": index, "n": number})
+        clients[index].end(timeout=30)
+
+    threads = [threading.Thread(target=send, args=(index,)) for index in range(3)]
+    for thread in threads:
+        thread.start()
+    seen: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for state in itertools.islice(host, 600):
+        seen[state["who"]].append(state["n"])
+    for thread in threads:
+        thread.join()
+    assert seen == {index: list(range(200)) for index in range(3)}
+    told = host.status()["clients"].values()
+    assert sorted(one["name"] for one in told) == ["trainer0", "trainer1", "trainer2"]
+
+
+KEEPER = """
+    import sys
+    from flexlogger.monitor.state_monitor import StateMonitor
+    host = StateMonitor("host", port=int(sys.argv[1])).start()
+    with open(sys.argv[2], "a", buffering=1) as file:
+        for state in host:
+            print(state["n"], file=file)
+"""
+
+
+def lines_of(path: Path) -> list[int]:
+    return [int(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
+
+
+def wait_for(told: Callable[[], bool], what: str) -> None:
+    waiting = threading.Event()
+    for _ in range(3000):
+        if told():
+            return
+        waiting.wait(0.01)
+    raise AssertionError(f"not within 30 s: {what}")
+
+
+@pytest.mark.chaos
+def test_a_host_killed_twenty_times_loses_nothing(tmp_path: Path) -> None:
+    """States come in order; a host that died may be followed by one that is given again what was being acknowledged."""
+    port, kept = free_port(), tmp_path / "seen"
+    put = itertools.count()
+    with StateMonitor("client", port=port) as client:
+        for life in range(20):
+            for _ in range(100):
+                client.put({"n": next(put)})
+            keeper = process(KEEPER, port, kept)
+            seen = len(lines_of(kept))
+            wait_for(lambda seen=seen: len(lines_of(kept)) > seen + 20, f"states in life {life}")  # type: ignore[misc]
+            keeper.send_signal(signal.SIGKILL)
+            keeper.communicate()
+        keeper = process(KEEPER, port, kept)
+        assert client.end(timeout=60)
+        keeper.communicate(timeout=30)
+    numbers = lines_of(kept)
+    assert sorted(set(numbers)) == list(range(2000))
+    jumps = [after - before for before, after in itertools.pairwise(numbers) if after != before + 1]
+    assert len(jumps) <= 20
+    assert all(jump <= 0 for jump in jumps)
+    assert client.status()["dropped"] == {}
+
+
+def test_a_host_that_comes_back_goes_on(tmp_path: Path) -> None:
+    port, kept = free_port(), tmp_path / "seen"
+    with StateMonitor("client", port=port) as client:
+        for first in (0, 50):
+            for number in range(first, first + 50):
+                client.put({"n": number})
+            keeper = process(KEEPER, port, kept)
+            wait_for(lambda first=first: len(lines_of(kept)) >= first + 50, "fifty states")  # type: ignore[misc]
+            if first == 0:
+                keeper.send_signal(signal.SIGKILL)
+                keeper.communicate()
+        assert client.end(timeout=30)
+        keeper.communicate(timeout=30)
+    numbers = lines_of(kept)
+    assert sorted(set(numbers)) == list(range(100))
+    assert len(numbers) <= 101
+
+
+def test_a_killed_client_loses_only_what_was_not_sent(host: StateMonitor) -> None:
+    trainer = process(
+        """
+        import itertools, sys, time
+        from flexlogger.monitor.state_monitor import StateMonitor
+        client = StateMonitor("client", port=int(sys.argv[1])).start()
+        for n in itertools.count():
+            client.put({"n": n})
+            time.sleep(0.0005)
+        """,
+        host.port,
+    )
+    numbers = [host.get(timeout=30)["n"] for _ in range(300)]
+    trainer.send_signal(signal.SIGKILL)
+    trainer.communicate()
+    with contextlib.suppress(TimeoutError):
+        while True:
+            numbers.append(host.get(timeout=0.5)["n"])
+    assert numbers == list(range(len(numbers)))
+
+
+def test_a_crash_of_the_reader_hands_the_state_out_again(tmp_path: Path) -> None:
+    """A host that dies while it works on a state is given that state again when it is back."""
+    port = free_port()
+    with StateMonitor("client", port=port) as client:
+        client.put({"n": 1})
+        client.put({"n": 2})
+        script = """
+            import os, sys
+            from flexlogger.monitor.state_monitor import StateMonitor
+            host = StateMonitor("host", port=int(sys.argv[1])).start()
+            print(host.get()["n"], host.get()["n"], flush=True)
+            os.kill(os.getpid(), 9)
+        """
+        assert process(script, port).communicate(timeout=30)[0] == "1 2\n"
+        with StateMonitor("host", port=port) as again:
+            seen = [again.get(timeout=20)["n"]]
+            if seen == [1]:  # it died before it could say that it was done with the first
+                seen.append(again.get(timeout=20)["n"])
+            assert seen[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "left", "reason"),
+    [("drop_oldest", range(70, 100), "queue full, oldest dropped"), ("drop_newest", range(30), "queue full")],
+)
+def test_what_a_full_queue_drops_is_counted(policy: Any, left: range, reason: str) -> None:
+    port = free_port()
+    client = StateMonitor("client", port=port, max_bytes=30 * 1300, when_full=policy).start()
+    for number in range(100):
+        client.put({"n": number, "padding": b"x" * 1080})
+    assert client.status()["dropped"] == {reason: 70}
+    with StateMonitor("host", port=port) as late:
+        assert [late.get(timeout=20)["n"] for _ in left] == list(left)
+        assert client.end(timeout=20)
+
+
+def test_waiting_for_room_is_bounded_and_counted() -> None:
+    client = StateMonitor("client", port=free_port(), max_bytes=1000, when_full="wait", patience=0.05).start()
+    assert client.put({"a": b"x" * 700})
+    assert not client.put({"a": b"x" * 700})
+    assert not client.put({"a": b"x" * 5000})
+    assert not client.end(timeout=0.1)
+    assert client.status()["dropped"] == {
+        "queue full": 1,
+        "larger than the queue": 1,
+        "not acknowledged before the end": 1,
+    }
+    assert not client.put({"a": 1})
+    assert client.status()["dropped"]["after the end"] == 1
+
+
+def test_large_arrays_arrive_whole_and_what_was_put_is_a_copy(host: StateMonitor) -> None:
+    array = np.arange(4_000_000, dtype=np.float32)
+    with StateMonitor("client", port=host.port) as client:
+        for _ in range(3):
+            client.put({"a": array})
+            array += 1
+        for scale in range(3):
+            back = host.get(timeout=30)["a"]
+            assert back[0] == scale
+            assert back.shape == array.shape
+
+
+def test_a_callback_takes_the_states_and_one_that_raises_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[int] = []
+    done = threading.Event()
+
+    def on_state(state: Any) -> None:
+        seen.append(state["n"])
+        if state["n"] == 5:
+            done.set()
+        if state["n"] % 2:
+            raise ZeroDivisionError("odd")
+
+    with StateMonitor("host", port=0, on_state=on_state) as host, StateMonitor("client", port=host.port) as client:
+        for number in range(6):
+            client.put({"n": number})
+        assert done.wait(20)
+        assert client.end(timeout=20)
+        assert host.status()["failed callbacks"] == 3
+        with pytest.raises(ValueRefusedError, match="on_state takes the states"):
+            host.get()
+    assert seen == list(range(6))
+    assert caplog.text.count("ZeroDivisionError: odd") == 1
+
+
+def test_the_end_of_all_clients_ends_the_iteration(host: StateMonitor) -> None:
+    for name in ("a", "b"):
+        client = StateMonitor("client", port=host.port).start()
+        client.put({"name": name})
+        reader = threading.Thread(target=client.end)
+        reader.start()
+        assert host.get(timeout=20) == {"name": name}
+        reader.join()
+    assert list(host) == []
+    host.end()
+    with pytest.raises(EOFError, match="has ended"):
+        host.get()
+
+
+def test_a_forked_child_is_a_client_of_its_own(host: StateMonitor) -> None:
+    with StateMonitor("client", port=host.port, name="parent") as client:
+        client.put({"from": "parent"})
+        pid = os.fork()
+        if pid == 0:
+            try:
+                client.put({"from": "child"})
+                os._exit(0 if client.end(timeout=20) else 1)
+            finally:
+                os._exit(2)
+        seen = {host.get(timeout=20)["from"] for _ in range(2)}
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert seen == {"parent", "child"}
+        names = [one["name"] for one in host.status()["clients"].values()]
+        assert names == ["parent", f"parent/{pid}"]
+
+
+def test_interpreter_exit_sends_what_is_left(host: StateMonitor) -> None:
+    script = """
+        import sys
+        from flexlogger.monitor.state_monitor import StateMonitor
+        client = StateMonitor("client", port=int(sys.argv[1])).start()
+        for n in range(500):
+            client.put({"n": n})
+    """
+    trainer = process(script, host.port)
+    assert [state["n"] for state in host] == list(range(500))
+    assert trainer.communicate(timeout=30)[1] == ""
+
+
+def test_a_monitor_needs_no_torch() -> None:
+    script = "import sys; from flexlogger import StateMonitor; sys.exit('torch' in sys.modules)"
+    ended = process(script)
+    assert ended.communicate(timeout=60) == ("", "")
+    assert ended.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "hots"}, "unknown mode 'hots'; did you mean 'host'"),
+        ({"mode": "host", "host": "0.0.0.0"}, "needs keys; make them with: flexlogger keys"),
+        ({"mode": "client", "host": "example.org"}, "needs keys"),
+        ({"mode": "client", "port": 70000}, "port: expected an integer from 0 to 65535, got 70000"),
+        ({"mode": "client", "host": "a b"}, "host: expected a host name"),
+        ({"mode": "client", "when_full": "drop_old"}, "did you mean 'drop_oldest'"),
+        ({"mode": "client", "on_state": print}, "give it to the host"),
+    ],
+)
+def test_what_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueRefusedError, match=message):
+        StateMonitor(**arguments)
+
+
+def test_a_port_that_is_taken(host: StateMonitor) -> None:
+    with pytest.raises(ServerError, match="choose another port"):
+        StateMonitor("host", port=host.port).start()
+
+
+def test_put_and_get_on_the_wrong_side(host: StateMonitor) -> None:
+    with pytest.raises(ValueRefusedError, match="put is the client's"):
+        host.put({})
+    with pytest.raises(ValueRefusedError, match="get is the host's"):
+        StateMonitor("client").get()
+
+
+def test_a_state_that_is_not_data_names_its_place() -> None:
+    client = StateMonitor("client", port=free_port())
+    with pytest.raises(TypeError, match=r"state\['model'\]"):
+        client.put({"model": json})
