@@ -19,6 +19,7 @@ from flexlogger.records import Datum, Kind, MeterDef, PlotDef
 MAX_POINTS = 10_000
 """Points of a figure, shared by its lines."""
 MAX_LINES = 50
+_AXIS, _NOTE = 40, 16  # pixels that ticks and title of an axis take below it, and a note below them
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -49,14 +50,20 @@ def drawn(
     panel = load(plot).draw(Window(PlotDef("", plot, dict(opts)), tuple(feeds)))
     look = panel.layout
     look["xaxis"] |= xaxis or {}
-    below = look["xaxis"]["title"]
-    below["text"] += "".join(f'<br><span style="font-size:10px;color:{MUTED}">{literal(note)}</span>' for note in notes)
-    look["margin"]["b"] += 14 * len(notes)
+    look["annotations"] = [*look.get("annotations", ()), *map(_below, notes, range(len(notes)))]
+    look["margin"]["b"] += _NOTE * len(notes)
     if title:
         above = {"font": {"size": 14}, "x": 0.5, "y": 1, "yanchor": "top", "pad": {"t": 8}}
         look["title"] = {"text": literal(title), **above}
         look["margin"]["t"] += 40 if look["showlegend"] and "orientation" in look["legend"] else 20
     return Chart(panel.data, look)
+
+
+def _below(note: str, line: int) -> dict[str, Any]:
+    """Write a note below the title of the x axis, beside the dashboard's own link."""
+    place = {"x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
+    look = {"showarrow": False, "font": {"size": 10, "color": MUTED}, "yshift": -_AXIS - _NOTE * line, "borderpad": 0}
+    return {"text": literal(note), **place, **look}
 
 
 def drawn_lines(

@@ -24,12 +24,12 @@ def roc(truth: NDArray[np.bool_], scores: Floats) -> tuple[Floats, float]:
 
     >>> curve, area = roc(np.array([False, True, True]), np.array([0.1, 0.9, 0.4]))
     >>> curve.tolist(), area
-    ([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]], 1.0)
+    ([[0.0, 0.0, 0.0, 1.0], [0.0, 0.5, 1.0, 1.0]], 1.0)
     """
-    hits, alarms = (np.concatenate(([0.0], counts)) for counts in _counts(truth, scores))
+    hits, alarms = _counts(truth, scores)
     corner = (np.diff(alarms, 2) != 0) | (np.diff(hits, 2) != 0)
     keep = np.concatenate(([True], corner, [True])) if len(hits) > 2 else np.ones(len(hits), bool)
-    curve = np.stack([alarms[keep] / alarms[-1], hits[keep] / hits[-1]])
+    curve = np.stack([np.append(0.0, counts[keep]) / counts[-1] for counts in (alarms, hits)])
     return curve, float(np.trapezoid(curve[1], curve[0]))
 
 
