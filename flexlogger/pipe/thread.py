@@ -257,6 +257,11 @@ class ThreadPipe:
         self.flush(timeout)
         self._feed.release_views(views, timeout)
 
+    @property
+    def stuck(self) -> bool:
+        """True while the disk refuses the log."""
+        return self._feed.stuck
+
     def status(self) -> dict[str, Any]:
         """Counts of queued, written and dropped items, and the health of each view."""
         return {"queued": len(self._queue), "dropped": dict(self._dropped), **self._feed.status()}

@@ -12,7 +12,7 @@ import msgspec
 from flexlogger.errors import SinkError
 from flexlogger.records import Item
 from flexlogger.runs.card import FILE, write_card
-from flexlogger.runs.claims import Claim
+from flexlogger.runs.claims import STALE_S, Claim
 from flexlogger.runs.ledger import Ledger
 from flexlogger.runs.surroundings import libraries, surroundings
 
@@ -25,6 +25,9 @@ class CardSink:
 
     A claim that turns out to be lost is told to `lost`. Surroundings are collected at the first flush. An `End` that
     comes in is the run's end; without one the card goes on saying `running`, and its heart-beat stops.
+
+    A disk that refuses the card is no news while it refuses the log (`log_refused`), which is told already, nor until
+    the heart-beat is so old that others take the run for dead.
     """
 
     def __init__(
@@ -32,17 +35,20 @@ class CardSink:
         folder: Path,
         claims: Sequence[Claim] = (),
         lost: Callable[[Claim], None] = lambda claim: None,
+        log_refused: Callable[[], bool] = lambda: False,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
         self._claims = list(claims)
         self._lost = lost
+        self._log_refused = log_refused
         self._clock = clock
         self._ledger = Ledger()
         self._around: dict[str, Any] = {}
         self._changed = True
         self._beat = 0.0
+        self._refused_since: float | None = None
 
     def write(self, batch: Sequence[Item]) -> None:
         """Take items in log order."""
@@ -50,7 +56,7 @@ class CardSink:
         self._changed = self._changed or bool(batch)
 
     def flush(self) -> None:
-        """Beat, and write the card where something has changed. Raises SinkError where the disk refuses."""
+        """Beat, and write the card where something has changed. Raises SinkError where the disk goes on refusing."""
         now = self._clock()
         if not self._changed and (self._ledger.end is not None or now - self._beat < BEAT_S):
             return
@@ -60,8 +66,15 @@ class CardSink:
             self._beat_claims(now)
             self._write(now)
         except OSError as error:
+            self._refused(error, now)
+            return
+        self._changed, self._beat, self._refused_since = False, now, None
+
+    def _refused(self, error: OSError, now: float) -> None:
+        self._changed = True
+        self._refused_since = now if self._refused_since is None else self._refused_since
+        if now - self._refused_since > STALE_S and not self._log_refused():
             raise SinkError(f"cannot write {self._folder / FILE} ({error.strerror or error})") from error
-        self._changed, self._beat = False, now
 
     def _beat_claims(self, now: float) -> None:
         for claim in [claim for claim in self._claims if not claim.beat(now)]:
