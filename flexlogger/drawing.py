@@ -92,7 +92,8 @@ class Drawing:
 
     def _draw(self) -> None:
         if self._ownership is not None:
-            sink = CardSink(self._identity.folder, self._ownership.claims, self._lost)
+            stuck = partial(getattr, self._pipe, "stuck")
+            sink = CardSink(self._identity.folder, self._ownership.claims, self._lost, stuck)
             card = View(sink, "card", tail=self._tail("first"), interval=CARD_S, patience=CARD_PATIENCE_S)
             self._shared.append(card)
             self._pipe.add_view(card)
@@ -160,9 +161,8 @@ class Drawing:
     # ---- views
 
     def _open(self, target: Target) -> View:
-        taken = self._pipe.status()["views"]
         others = Others(self._tail("first"))
-        view = self._views.open(target, self._identity.env, self.uid, others, taken)
+        view = self._views.open(target, self._identity.env, self.uid, others, self._pipe.status)
         self._pipe.add_view(view)
         return view
 

@@ -16,8 +16,8 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO, cast
 
-AGAIN_S = 0.05
-"""Lines that a print has erased are drawn again at once, but not more often than this."""
+SHARE = 20
+"""Lines that a print has erased are drawn again at once, but drawing takes at most this part of the time."""
 
 _SAVE, _RESTORE, _DOWN, _CLEAR_LINE, _CLEAR_BELOW = "\x1b7", "\x1b8", "\x1bD", "\x1b[2K", "\x1b[J"
 _VERTICAL = re.compile(r"\n|\x1b\[(\d*)([AB])")
@@ -43,7 +43,8 @@ class Screen:
         self._shown: dict[object, Sequence[str]] = {}
         self._drawn = False
         self._below = 0  # lines of somebody else's below the cursor, as nested bars have them
-        self._drawn_at = 0.0
+        self._within = False  # the cursor is within a line of somebody else's
+        self._again_at = 0.0
 
     def size(self) -> tuple[int, int]:
         """Columns and lines of the terminal now."""
@@ -67,7 +68,16 @@ class Screen:
             self._erase()
             if self._shown.pop(owner, None) is not None and not self._shown:
                 self._unwrap()
-            self._put("".join(f"{line}\n" for line in last))
+            self.say(last)
+
+    def say(self, lines: Iterable[str]) -> None:
+        """Print whole lines where others print theirs."""
+        text = "".join(f"{line}\n" for line in lines)
+        with self._lock:
+            if text:
+                self._erase()
+                self._put("\n" + text if self._within else text)
+                self._within = False
             self._draw()
 
     def clear(self) -> None:
@@ -85,8 +95,9 @@ class Screen:
             if self._drawn and below < 0:
                 self._erase()
             self._below = max(below, 0)
+            self._within = not text.endswith("\n") if text else self._within
             written = stream.write(text)
-            if self._shown and not self._drawn and self._clock() - self._drawn_at >= AGAIN_S:
+            if self._shown and not self._drawn and self._clock() >= self._again_at:
                 stream.flush()
                 self._draw()
             return written
@@ -115,9 +126,10 @@ class Screen:
         needed = self._below + len(lines) + 1  # the first is empty, for a line that somebody prints past us
         text = _DOWN * needed + f"\x1b[{needed}A" + _SAVE + _down(self._below) + f"\r{_DOWN}{_CLEAR_LINE}"
         text += "".join(f"\r{_DOWN}{_CLEAR_LINE}{line}" for line in lines) + _CLEAR_BELOW + _RESTORE
+        started = self._clock()
         self._put(text)
         self._drawn = True
-        self._drawn_at = self._clock()
+        self._again_at = self._clock() + (SHARE - 1) * (self._clock() - started)
 
     def _erase(self) -> None:
         if self._drawn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import count
 from typing import Any, NamedTuple
@@ -17,6 +17,9 @@ from flexlogger.sinks.view import View
 from flexlogger.sinks.visdom import ClientSender, HttpSender, Sender, VisdomSink
 from flexlogger.sinks.where import server_of, token_of
 from flexlogger.sinks.wire import Address
+
+Status = Callable[[], dict[str, Any]]
+"""Returns the status of a pipe."""
 
 
 class Others(NamedTuple):
@@ -58,15 +61,15 @@ class Views:
         """The dashboard's address; None where no view has one."""
         return f"{self.servers[0]}/env/{quote(env)}" if self.servers else None
 
-    def open(self, target: Target, env: str, uid: str, others: Others, taken: Collection[str]) -> View:
-        """Start one of them, under a name of its own beside those `taken`."""
+    def open(self, target: Target, env: str, uid: str, others: Others, status: Status) -> View:
+        """Start one of them, under a name that the pipe whose `status` this is has no view of yet."""
         config, server = target
         names = (config.type if number == 1 else f"{config.type} {number}" for number in count(1))
-        name = next(name for name in names if name not in taken)
+        name = next(name for name in names if name not in status()["views"])
         repair = f"Start a server with: flexlogger server --port {server.port}" if server is not None else ""
-        return View(self._sink(target, env, uid), name, tail=others.tail, stage=others.stage, repair=repair)
+        return View(self._sink(target, env, uid, status), name, tail=others.tail, stage=others.stage, repair=repair)
 
-    def _sink(self, target: Target, env: str, uid: str) -> Sink:
+    def _sink(self, target: Target, env: str, uid: str, status: Status) -> Sink:
         config, server = target
         if config.sink is not None:
             return config.sink  # type: ignore[no-any-return]  # the check saw to its methods
@@ -75,7 +78,7 @@ class Views:
         if config.type == "terminal":
             from flexlogger.sinks.terminal import TerminalSink
 
-            return TerminalSink()
+            return TerminalSink(**config.opts, health=status)
         from flexlogger.sinks.memory import MemorySink
 
         return MemorySink()

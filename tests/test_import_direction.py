@@ -73,7 +73,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "plots": ("errors", "records", "faults", "catalog"),
     "pipe": ("errors", "records", "faults", "runs"),
     "runs": ("errors", "records", "faults"),
-    "sinks": ("errors", "records", "faults", "runs", "plots"),
+    "sinks": ("errors", "records", "faults", "screen", "runs", "plots"),
     "server": ("errors",),
 }
 """Part → what it may know of ours besides itself. Those not listed stand above the stages and wire or call them."""

@@ -68,7 +68,10 @@ SINKS: dict[str, tuple[Option, ...]] = {
         _PORT,
         _TOKEN,
     ),
-    "terminal": (),
+    "terminal": (
+        Option("total", ("number",), "steps the whole run will have; tells how long it will take", minimum=1),
+        Option("epoch", ("number",), "steps of an epoch; tells how long this one will take", minimum=1),
+    ),
     "memory": (),
 }
 

@@ -386,7 +386,7 @@ def test_sinks_are_names_options_and_objects():
         ([{"visdom": {}, "terminal": {}}], "sinks[0]", "but got a mapping"),
         ([{"visdom": {"client": "tcp"}}], "sinks[0].visdom.client", "expected one of http, package"),
         ([{"visdom": {"prot": 1}}], "sinks[0].visdom.prot", "did you mean 'port'?"),
-        ([{"terminal": {"x": 1}}], "sinks[0].terminal.x", "there are none"),
+        ([{"terminal": {"x": 1}}], "sinks[0].terminal.x", "unknown option"),
         (["memory", "memory"], "sinks[1]", "sink 'memory' is there twice"),
     ],
 )

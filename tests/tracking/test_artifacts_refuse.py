@@ -196,14 +196,15 @@ def test_a_damaged_manifest_costs_its_version_only(run: RunArtifacts, caplog: py
 # ---- disks
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(run: RunArtifacts, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: Any) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def no_room(*args: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "copy_file_range", full)
-    with pytest.raises(ArtifactError, match=r"cannot be copied .*No space left on device\); [\d,]+ MB are free"):
-        log_text(run, "text")
-    monkeypatch.undo()
+
+def test_a_full_disk_is_told_and_leaves_nothing(run: RunArtifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(os, "copy_file_range", no_room)
+        with pytest.raises(ArtifactError, match=r"cannot be copied .*No space left on device\); [\d,]+ MB are free"):
+            log_text(run, "text")
     assert below(run.store.folder) == []
     assert not list((run.store.folder / ".staging").iterdir())
 
@@ -211,14 +212,11 @@ def test_a_full_disk_is_told_and_leaves_nothing(run: RunArtifacts, monkeypatch: 
 def test_a_disk_that_is_full_when_the_version_is_made_is_told_by_wait(
     run: RunArtifacts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(*args: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "rename", full)
-    artifact = log_text(run, "text")
-    with pytest.raises(ArtifactError, match=r"artifact notes: it cannot be stored .*No space left on device"):
-        artifact.wait()
-    monkeypatch.undo()
+    with monkeypatch.context() as full:
+        full.setattr(os, "rename", no_room)
+        artifact = log_text(run, "text")
+        with pytest.raises(ArtifactError, match=r"artifact notes: it cannot be stored .*No space left on device"):
+            artifact.wait()
     assert not run.wait()
     assert "no version was made of it" in caplog.text
     assert run.store.names() == []
