@@ -21,7 +21,7 @@ class Disk:
     def fill(self) -> None:
         """Take every byte that is left."""
         with self._ballast.open("ab", buffering=0) as file:
-            for size in (1 << 16, 1 << 12, 1):
+            for size in (1 << 16, 1 << 12):
                 with suppress(OSError):
                     while True:
                         file.write(bytes(size))
@@ -42,6 +42,14 @@ class Disk:
     def thaw(self) -> None:
         """Let the writes go on."""
         _run("fsfreeze", "--unfreeze", str(self.folder))
+
+    def lock(self, folder: Path) -> None:
+        """Let nobody make a file in a folder, root neither; the files that are there can be written."""
+        _run("chattr", "+i", str(folder))
+
+    def unlock(self, folder: Path) -> None:
+        """Take that back."""
+        _run("chattr", "-i", str(folder))
 
 
 @contextmanager

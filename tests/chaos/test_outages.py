@@ -10,59 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
-import numpy as np
 import pytest
 
+from tests.chaos.checks import LONGEST_CALL_MS, calls, lines, windows_equal
 from tests.chaos.figures import Figures
 from tests.chaos.outages import Dashboard, Wire
-from tests.chaos.training import MATRIX_EVERY, THINNED, Plan, Training
-from tests.chaos.truth import Truth
-from tests.end_to_end.windows import traces, window
+from tests.chaos.training import Plan, Training
 
 pytestmark = pytest.mark.chaos
 
 OUTAGES = 20
-LONGEST_CALL_S = 0.05
 ALL = 10**6  # points a window may show: more than are logged
-
-
-class Drawn:
-    """Whose windows to look at."""
-
-    def __init__(self, report: dict[str, Any]) -> None:
-        self.env: str = report["env"]
-        self.uid: str = report["uid"]
-
-
-def windows_equal(report: dict[str, Any], truth: Truth, url: str) -> None:
-    """Every point of the whole window, the ends and extremes of the thinned one, the last one of the matrices."""
-    drawn: Any = Drawn(report)
-    points = truth.points()
-    assert traces(drawn, url, "loss")["loss"] == points
-    thinned = traces(drawn, url, "thinned")["thinned"]
-    by_value = sorted(points, key=lambda point: point[1])
-    assert len(thinned) <= THINNED
-    assert set(thinned) <= set(points)
-    assert {points[0], points[-1], by_value[0], by_value[-1]} <= set(thinned)
-    last = points[-1][0] // MATRIX_EVERY * MATRIX_EVERY
-    for name, size in (("small", 4), ("large", 40)):
-        (heatmap,) = window(drawn, url, name)["content"]["data"]
-        assert np.array_equal(heatmap["z"], np.full((size, size), last))
-
-
-def calls(truth: Truth) -> dict[str, float]:
-    """How long calls took, in ms. What the kernel kept the thread from a core for is no wait of ours, and is given
-    beside the plain longest."""
-    call = truth.column("add_s") + truth.column("log_s")
-    own = call - np.minimum(call, truth.column("queued_s"))
-    return {
-        "calls": 2 * len(call),
-        "median_ms": 1000 * float(np.median(call)),
-        "p99.9_ms": 1000 * float(np.quantile(call, 0.999)),
-        "longest_ms": 1000 * float(call.max()),
-        "longest_without_queueing_for_a_core_ms": 1000 * float(own.max()),
-        "longest_of_plain_python_ms": 1000 * float(truth.column("control_s").max()),
-    }
 
 
 def plan(home: Path, port: int) -> Plan:
@@ -85,11 +43,10 @@ def happen(training: Training, url: str, kinds: tuple[Callable[[float], None], .
 
 def wait_until_drawn(count: int, url: str) -> None:
     """Return once the window shows a step that was logged after the first `count`."""
-    drawn: Any = Drawn({"env": "chaos", "uid": "chaos"})
     deadline = time.monotonic() + 40
     while True:
         try:
-            if traces(drawn, url, "thinned")["thinned"][-1][0] >= count:
+            if lines(url, "thinned")["thinned"][-1][0] >= count:
                 return
         except (AssertionError, HTTPError):
             pass  # a new server has no such window, or no such environment
@@ -102,7 +59,7 @@ def check(training: Training, report: dict[str, Any], dashboard: Dashboard) -> d
     truth, view = training.truth, report["end"]["views"]["visdom"]
     took = calls(truth)
     assert report["shown"] is True
-    windows_equal(report, truth, dashboard.url)
+    windows_equal(truth.points(), dashboard.url)
     away = [said for _, said in report["said"] if "training goes on and nothing is lost" in said]
     back = [said for _, said in report["said"] if "is back" in said]
     assert 1 <= len(away) <= OUTAGES
@@ -111,7 +68,7 @@ def check(training: Training, report: dict[str, Any], dashboard: Dashboard) -> d
     assert report["end"]["dropped"] == {}
     assert view["ok"]
     assert any(not ok for _, ok, _ in report["views"]), "status() says so while it lasts"
-    assert took["longest_without_queueing_for_a_core_ms"] <= 1000 * LONGEST_CALL_S
+    assert took["longest_own_ms"] <= LONGEST_CALL_MS
     assert view["outages"] == len(away)
     return {**took, "points": truth.count, "lost": 0, "outages": OUTAGES, "told": len(away), "away_s": view["away_s"]}
 

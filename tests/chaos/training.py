@@ -31,7 +31,7 @@ _zygote.set_forkserver_preload(["__main__", "flexlogger.logger", "tests.chaos.tr
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training process does: log steps from `first` on, until it is told to stop, has `rows` of them, or dies."""
+    """What a training process does: log steps from `first` on, until it is told to stop, has `rows`, or dies."""
 
     home: Path
     settings: Mapping[str, Any]
