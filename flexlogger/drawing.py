@@ -92,8 +92,8 @@ class Drawing:
 
     def _draw(self) -> None:
         if self._ownership is not None:
-            stuck = partial(getattr, self._pipe, "stuck")
-            sink = CardSink(self._identity.folder, self._ownership.claims, self._lost, stuck)
+            claims = self._ownership.claims
+            sink = CardSink(self._identity.folder, claims, self._lost, lambda: self._pipe.stuck)
             card = View(sink, "card", tail=self._tail("first"), interval=CARD_S, patience=CARD_PATIENCE_S)
             self._shared.append(card)
             self._pipe.add_view(card)
