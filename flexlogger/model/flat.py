@@ -45,6 +45,7 @@ class Arena:
         self._views: list[torch.Tensor] = []
         self._places: list[tuple[int, int, int]] = []  # page, first entry, entries
         self._count = 0
+        self._signature: object = None
         self._starts: tuple[int, list[tuple[int, int, Starts]]] | None = None  # as `take` last found them
 
     def add(self, tensor: torch.Tensor) -> None:
@@ -55,19 +56,21 @@ class Arena:
         self._views[at].copy_(tensor)
         self._count += 1
 
-    def add_all(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Copy several tensors in one call."""
-        for at, tensor in enumerate(tensors, self._count):
-            if at == len(self._views) or self._views[at].shape != tensor.shape:
-                self._place(at, tensor)
-        end = self._count + len(tensors)
-        torch._foreach_copy_(self._views[self._count : end], list(tensors))
-        self._count = end
+    def add_all(self, tensors: Sequence[torch.Tensor], signature: object) -> None:
+        """Copy several tensors in one call, first of all since `take`. Shapes that came with this very `signature`
+        before are not looked at again."""
+        if self._signature is not signature:
+            for at, tensor in enumerate(tensors):
+                if at == len(self._views) or self._views[at].shape != tensor.shape:
+                    self._place(at, tensor)
+            self._signature = signature
+        self._count = len(tensors)
+        torch._foreach_copy_(self._views[: self._count], list(tensors))
 
     def _place(self, at: int, tensor: torch.Tensor) -> None:
         """Find room for entry `at` behind the one before it; what came later is placed anew."""
         del self._views[at:], self._places[at:]
-        self._starts = None
+        self._starts = self._signature = None
         page, end = (self._places[-1][0], self._places[-1][1] + self._places[-1][2]) if at else (0, 0)
         if end + tensor.numel() > PAGE:
             page, end = page + 1, 0

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from flexlogger.meters.histograms import histogram
-from flexlogger.meters.tensors import on_device
 from flexlogger.model import sharded
 from flexlogger.model.device import finished, measure_on_device, nothing_on_device, stacked
 from flexlogger.model.flat import SMALL, Arena
@@ -23,7 +22,12 @@ from flexlogger.model.gathered import Bins, Gathered, Mark, Number, Part
 from flexlogger.model.statistics import COLUMNS, HIGH, LOW, ZEROS, N, Need, Rows, dense, measure, stored_values
 from flexlogger.readback import Copied, Copier, copy_to_host
 
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 NARROW = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def _off_the_host(tensor: torch.Tensor) -> bool:
+    return not tensor.is_cpu
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -34,16 +38,28 @@ class Wanted(msgspec.Struct, frozen=True):
     histogram: bool = False
 
 
+class Buffers:
+    """What small tensors are copied into: those of hooks, those of wider types, and parameters with their gradients."""
+
+    def __init__(self) -> None:
+        self.narrow, self.wide, self.parameters = Arena(), Arena(torch.float64), Arena()
+
+    @property
+    def nbytes(self) -> int:
+        return self.narrow.nbytes + self.wide.nbytes + self.parameters.nbytes
+
+
 class Lease:
     """The buffers of one step; they go back to the pool when nobody holds this any more."""
 
-    def __init__(self, pool: list[tuple[Arena, Arena]]) -> None:
+    def __init__(self, pool: list[Buffers]) -> None:
         self._pool = pool
-        self.narrow, self.wide = pool.pop() if pool else (Arena(), Arena(torch.float64))
+        self.buffers = pool.pop() if pool else Buffers()
 
     def __del__(self) -> None:
-        self.narrow.take(), self.wide.take()
-        self._pool.append((self.narrow, self.wide))
+        for arena in (self.buffers.narrow, self.buffers.wide, self.buffers.parameters):
+            arena.take()
+        self._pool.append(self.buffers)
 
 
 class Gather:
@@ -56,12 +72,12 @@ class Gather:
     def __init__(
         self,
         need: Need,
-        pool: list[tuple[Arena, Arena]],
+        pool: list[Buffers],
         *,
         bins: int = 64,
         sample: int | None = 16384,
         copier: Copier = copy_to_host,
-        elsewhere: Callable[[torch.Tensor], bool] = on_device,
+        elsewhere: Callable[[torch.Tensor], bool] = _off_the_host,
     ) -> None:
         self._need, self._bins, self._sample = need, bins, sample
         self._copier, self._elsewhere = copier, elsewhere
@@ -69,11 +85,12 @@ class Gather:
         self._count = 0
         self._narrow: list[Mark] = []
         self._wide: list[Mark] = []
+        self._parameters: list[Mark] = []
         self._ready: list[tuple[Mark, Rows]] = []
         self._afar: dict[tuple[torch.device, sharded.Groups], list[tuple[Mark, int, list[torch.Tensor]]]] = {}
         self._spread: dict[sharded.Groups, list[tuple[Mark, Rows]]] = {}
-        self._samples: dict[tuple[int, bool], list[torch.Tensor]] = {}
-        self._numbers: list[tuple[int, str, Any]] = []
+        self._samples: list[tuple[Mark, torch.Tensor]] = []
+        self._numbers: list[tuple[Mark, str, Any]] = []
         self.factor: torch.Tensor | float = 1.0
         """What scaled gradients are to be divided by."""
         self.skipped: torch.Tensor | bool = False
@@ -92,27 +109,25 @@ class Gather:
         self._count += 1
         mark = Mark(self._count, [key], scaled)
         tensor = tensor.detach()
-        if sharded.is_sharded(tensor):
+        if tensor.__class__ not in _PLAIN and sharded.is_sharded(tensor):
             self._add_sharded(mark, tensor, wanted)
         elif tensor.numel():
             self._add_here(mark, tensor, wanted)
         if (wanted.own or wanted.histogram) and tensor.numel():
-            self._add_whole(key, tensor, wanted, scaled)
+            self._add_whole(mark, tensor, wanted)
         return mark.keys
 
-    def add_all(self, keys: Sequence[int], tensors: Sequence[torch.Tensor], wanted: Wanted) -> None:
-        """Take several tensors, one a key: in one copy where they are small, float and on the CPU."""
-        if wanted.own or wanted.histogram or not all(map(self._is_small, tensors)):
-            for key, tensor in zip(keys, tensors, strict=True):
-                self.add(key, tensor, wanted)
-            return
-        self._lease.narrow.add_all(tensors)
-        self._narrow += [Mark(self._count + at, [key]) for at, key in enumerate(keys, 1)]
-        self._count += len(keys)
+    def add_together(self, several: Sequence[tuple[list[int], torch.Tensor]], signature: object) -> None:
+        """Take small float tensors of the CPU (`is_small`) in one copy, once a step. `signature` stands for their
+        keys and shapes: where it is the very object of an earlier step, these are not looked at again."""
+        self._lease.buffers.parameters.add_all([tensor for _, tensor in several], signature)
+        self._parameters = [Mark(self._count + at, keys) for at, (keys, _) in enumerate(several, 1)]
+        self._count += len(several)
 
-    def _is_small(self, tensor: torch.Tensor) -> bool:
-        plain = tensor.layout == torch.strided and tensor.dtype in NARROW and 0 < tensor.numel() <= SMALL
-        return plain and tensor.is_contiguous() and not sharded.is_sharded(tensor) and not self._elsewhere(tensor)
+    def is_small(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor is one for `add_together`."""
+        plain = tensor.__class__ in _PLAIN and tensor.layout is torch.strided and tensor.dtype in NARROW
+        return plain and 0 < tensor.numel() <= SMALL and not self._elsewhere(tensor)
 
     def _add_here(self, mark: Mark, tensor: torch.Tensor, wanted: Wanted, groups: sharded.Groups = ()) -> None:
         """Take a tensor that is all here, or this rank's part of one spread over `groups`."""
@@ -125,7 +140,7 @@ class Gather:
             if tensor.dtype not in NARROW or not tensor.is_contiguous():
                 tensor = dense(tensor)
             narrow = tensor.dtype in NARROW
-            (self._lease.narrow if narrow else self._lease.wide).add(tensor)
+            (self._lease.buffers.narrow if narrow else self._lease.buffers.wide).add(tensor)
             (self._narrow if narrow else self._wide).append(mark)
         else:
             self._ready.append((mark, measure(tensor, wanted.need)))
@@ -147,28 +162,38 @@ class Gather:
         if groups or part.numel():
             self._add_here(mark, part, wanted, groups)
 
-    def _add_whole(self, key: int, tensor: torch.Tensor, wanted: Wanted, scaled: bool) -> None:
+    def _add_whole(self, mark: Mark, tensor: torch.Tensor, wanted: Wanted) -> None:
         """What needs the tensor itself: own functions and histograms."""
         if sharded.is_sharded(tensor):
             tensor = tensor.full_tensor()  # type: ignore[attr-defined]  # a DTensor
         if wanted.histogram:
-            values = stored_values(tensor) if tensor.layout != torch.strided else tensor
-            self._samples.setdefault((key, scaled), []).append(_sampled(dense(values), self._sample))
+            values = tensor if tensor.layout is torch.strided else stored_values(tensor)
+            self._samples.append((mark, _sampled(dense(values), self._sample)))
         if wanted.own:
-            tensor = tensor if tensor.layout == torch.strided else tensor.to_dense()
-            if scaled:
+            tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
+            if mark.scaled and isinstance(self.factor, torch.Tensor):
                 tensor = tensor.float() / self.factor
-            self._numbers += [(key, name, function(tensor)) for name, function in wanted.own.items()]
+            self._numbers += [(mark, name, function(tensor)) for name, function in wanted.own.items()]
+
+    def forget(self) -> None:
+        """Drop what was added so far."""
+        for arena in (self._lease.buffers.narrow, self._lease.buffers.wide, self._lease.buffers.parameters):
+            arena.take()
+        for kept in (self._narrow, self._wide, self._parameters, self._ready, self._afar, self._spread):
+            kept.clear()
+        self._samples.clear()
+        self._numbers.clear()
+        self._count = 0
 
     # ---- the end
 
     def finish(self) -> Gathered:
         """Close the collection: start what copies there are, and hand everything over."""
-        lease = self._lease
-        narrow, wide = lease.narrow.take(), lease.wide.take()
+        buffers = self._lease.buffers
         parts = [
-            Part(self._narrow, partial(narrow.rows, self._need)),
-            Part(self._wide, partial(wide.rows, self._need)),
+            Part(self._parameters, partial(buffers.parameters.take().rows, self._need)),
+            Part(self._narrow, partial(buffers.narrow.take().rows, self._need)),
+            Part(self._wide, partial(buffers.wide.take().rows, self._need)),
             Part([mark for mark, _ in self._ready], partial(_array, [row for _, row in self._ready])),
         ]
         for groups, spread in self._spread.items():
@@ -180,13 +205,13 @@ class Gather:
         reads = self._numbers_out(waits)
         return Gathered(
             parts,
-            [Number(key, name, read) for (key, name, _), read in zip(self._numbers, reads, strict=False)],
+            [Number(mark.keys, name, read) for (mark, name, _), read in zip(self._numbers, reads, strict=False)],
             self._histograms_out(waits),
             waits,
             reads[-2],
             lambda: bool(reads[-1]()),
-            lease,
-            lease.narrow.nbytes + lease.wide.nbytes,
+            self._lease,
+            buffers.nbytes,
         )
 
     def _leave(
@@ -200,7 +225,7 @@ class Gather:
             matrix = sharded.reduce(finished(matrix, n.to(matrix.device, non_blocking=True)), groups)
         copied = self._copier([matrix])
         waits.append(copied)
-        return Part([mark for mark, _, _ in found], partial(_arrived, copied, None if groups else sizes), copied)
+        return Part([mark for mark, _, _ in found], partial(_arrived, copied, None if groups else sizes))
 
     def _numbers_out(self, waits: list[Copied]) -> list[Callable[[], float]]:
         """How to read each own statistic, and behind them the factor and whether the step was skipped."""
@@ -221,9 +246,13 @@ class Gather:
         return reads
 
     def _histograms_out(self, waits: list[Copied]) -> list[Bins]:
+        samples: dict[tuple[int, bool], list[torch.Tensor]] = {}
+        for mark, values in self._samples:
+            for key in mark.keys:
+                samples.setdefault((key, mark.scaled), []).append(values)
         out = []
-        for (key, scaled), samples in self._samples.items():
-            values = torch.cat(samples)
+        for (key, scaled), parts in samples.items():
+            values = torch.cat(parts)
             if not self._elsewhere(values):
                 out.append(Bins(key, scaled, partial(_histogram, values, self._bins)))
                 continue

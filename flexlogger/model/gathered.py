@@ -23,17 +23,16 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Rows that are made the same way: `rows()` gives (K, 9) for the K marks once `copied` has arrived."""
+    """Rows that are made the same way: `rows()` gives (K, 9) for the K marks."""
 
     marks: list[Mark]
     rows: Callable[[], Rows]
-    copied: Copied | None = None
 
 
 class Number(msgspec.Struct, frozen=True):
-    """One number beside the rows: the value of an own statistic for a key. `read()` gives it."""
+    """One number beside the rows: the value of an own statistic for some keys. `read()` gives it."""
 
-    key: int
+    keys: list[int]
     name: str
     read: Callable[[], float]
 
@@ -138,5 +137,7 @@ def _averages(numbers: Sequence[Number]) -> dict[tuple[int, str], float]:
     """Own statistics of several tensors of one key: their mean."""
     found: dict[tuple[int, str], list[float]] = {}
     for number in numbers:
-        found.setdefault((number.key, number.name), []).append(number.read())
+        value = number.read()
+        for key in number.keys:
+            found.setdefault((key, number.name), []).append(value)
     return {key: sum(values) / len(values) for key, values in found.items()}

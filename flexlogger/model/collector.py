@@ -1,0 +1,152 @@
+"""One step's collection from beginning to end: arm, let the model run, read the parameters, finish."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+
+from flexlogger import faults
+from flexlogger.model.gather import Buffers, Gather, Wanted
+from flexlogger.model.in_backward import Capture
+from flexlogger.model.parameters import ParameterReader
+from flexlogger.model.plan import Plan
+from flexlogger.model.probe import Probe
+from flexlogger.model.snapshot import Snapshot
+from flexlogger.model.statistics import Need
+
+
+class Collector:
+    """Collects a step between `arm` and `finish`. The first error of its own ends collecting for good: it is reported,
+    and training goes on.
+    """
+
+    def __init__(self, model: nn.Module, plan: Plan, scaler: Any, bins: int, sample: int | None) -> None:
+        self.plan = plan
+        self._scaler, self._bins, self._sample = scaler, bins, sample
+        self._pool: list[Buffers] = []
+        self._probe = Probe(plan, model, scaler, self.fail) if plan.hooks else None
+        self._reader = ParameterReader(plan.parameters, plan.wanted.get("weights"), plan.wanted.get("grads"))
+        grads = plan.wanted.get("grads")
+        self._capture = Capture(self._reader, grads, self.fail) if grads is not None else None
+        self._stance: Any = None
+        self._gather: Gather | None = None
+        self._own = 0.0
+        self.broken: str | None = None
+        """What ended collecting."""
+
+    @property
+    def armed(self) -> bool:
+        """Whether a step is being collected."""
+        return self._gather is not None
+
+    @property
+    def own(self) -> float:
+        """Seconds spent here since `arm`."""
+        return self._own + (self._probe.own if self._probe is not None else 0.0)
+
+    @property
+    def touched(self) -> bool:
+        """Whether there is anything new that `finish` would show: always where nothing waits for the model to run."""
+        return self._gather is not None and (self._probe is None or not self._gather.empty)
+
+    @property
+    def unseen(self) -> list[str]:
+        """Layers that were not called in the step that is collected."""
+        return self._probe.unseen if self._probe is not None and self._probe.passes else []
+
+    def fail(self, error: Exception) -> None:
+        """Give up: report the error once, take all hooks out."""
+        if self.broken is None:
+            self.broken = f"{type(error).__name__}: {error}"
+            faults.swallow("collecting statistics of the model", error)
+        self.disarm()
+
+    def arm(self, every_pass: bool) -> None:
+        """Begin a collection; without `every_pass`, of each layer's first pass only."""
+        if self.broken is not None:
+            return
+        start = perf_counter()
+        self.disarm()
+        try:
+            self._gather = Gather(self.plan.need, self._pool, bins=self._bins, sample=self._sample)
+            self._read = self._stepped = False
+            if self._capture is not None:
+                self._capture.arm(self._gather)
+            if self._probe is not None:
+                self._probe.arm(self._gather, every_pass)
+                if "torch._dynamo" in sys.modules:  # compiled code has no hooks in it
+                    self._stance = torch.compiler.set_stance("force_eager")
+        except Exception as error:
+            self.fail(error)
+        self._own = perf_counter() - start
+
+    def disarm(self) -> None:
+        """Take all hooks out and forget what was collected."""
+        self._gather = None
+        if self._stance is not None:
+            self._stance.__exit__(None, None, None)
+            self._stance = None
+        if self._probe is not None:
+            self._probe.disarm()
+        if self._capture is not None:
+            self._capture.disarm()
+
+    def read(self, scale: torch.Tensor | None = None, overflow: torch.Tensor | None = None) -> None:
+        """Read weights and gradients, once a step. `scale` and `overflow` are what a GradScaler left to a fused
+        optimizer."""
+        if self._gather is None or self._read:
+            return
+        start = perf_counter()
+        self._read = True
+        try:
+            if self._capture is not None:
+                self._capture.settle()
+            if scale is not None and self._scaler is None:
+                self._gather.factor = scale
+            if overflow is not None:
+                self._gather.skipped = overflow
+            with torch.no_grad():
+                self._reader.read(self._gather, scale)
+        except Exception as error:
+            self.fail(error)
+        self._own += perf_counter() - start
+
+    def before_step(self, optimizer: Any) -> None:
+        """The optimizer is about to step."""
+        self.read(getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None))
+        if self.plan.updates and self._gather is not None:
+            start = perf_counter()
+            self._reader.remember()
+            self._own += perf_counter() - start
+
+    def after_step(self) -> None:
+        """The optimizer has stepped."""
+        self._stepped = True
+        if self.plan.updates and self._gather is not None:
+            start = perf_counter()
+            try:
+                self._reader.read_updates(self._gather, Wanted(Need.SQUARE))
+            except Exception as error:
+                self.fail(error)
+            self._own += perf_counter() - start
+
+    def finish(self, step: int) -> Snapshot | None:
+        """End the collection; None where there is none."""
+        self.read()
+        if self._gather is None:
+            return None
+        start = perf_counter()
+        snapshot = None
+        try:
+            skipped = self._scaler is not None and not self._stepped
+            frozen = frozenset(self._reader.frozen)
+            snapshot = Snapshot(self.plan, self._gather.finish(), step, frozen, skipped)
+        except Exception as error:
+            self.fail(error)
+        self.disarm()
+        self._own += perf_counter() - start
+        return snapshot

@@ -1,0 +1,293 @@
+"""Watching a model run: what its layers take and return, and the gradients that come back.
+
+While a step is watched, two hooks of torch see every module that is called; otherwise there are none, and the model
+itself never holds any. Gradients are seen by hooks on the tensors: they are right for in-place activations, outputs in
+tuples and dicts, and checkpointed layers, where backward hooks on modules are not.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+from flexlogger.model.gather import Gather, Wanted
+from flexlogger.model.layers import measured
+from flexlogger.model.plan import Plan
+
+_graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
+"""Not -1 while autograd runs: a forward pass then is one that a checkpoint repeats."""
+
+
+class Site:
+    """A layer that is watched: its keys by source, and what has happened to it since the step began."""
+
+    __slots__ = ("active", "first_pass", "grad_in", "grad_out", "hooked", "inputs", "outputs")
+
+    def __init__(self, keys: Mapping[str, int]) -> None:
+        self.inputs, self.outputs = keys.get("inputs", -1), keys.get("outputs", -1)
+        self.grad_in, self.grad_out = keys.get("grad_in", -1), keys.get("grad_out", -1)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what has happened."""
+        self.first_pass = 0  # the number of the pass that called it first; 0: not called
+        self.active = False  # whether the call that is running counts
+        self.hooked = False  # whether the first, not repeated, pass could put hooks on its tensors
+
+
+class Probe:
+    """Fills a collection while armed. `failed` is told the first error; then nothing is collected any more.
+
+    One pass is everything within one call of the model, or of a part of it from outside. A pass with gradients
+    displaces passes without (an evaluation), before and after it.
+    """
+
+    def __init__(self, plan: Plan, model: nn.Module, scaler: Any, failed: Callable[[Exception], None]) -> None:
+        self._plan, self._scaler, self._failed = plan, scaler, failed
+        self._modules = list(model.modules())  # held, so that nobody else gets their ids
+        self._sites: dict[int, Site | None] = {id(module): None for module in self._modules}
+        self._layers = {layer.name: Site(plan.keys[layer.name]) for layer in plan.layers}
+        self._sites |= {id(layer.module): self._layers[layer.name] for layer in plan.layers}
+        # DataParallel's replicas are other modules with the same dictionaries of hooks
+        self._replicas = {id(layer.module._forward_hooks): self._layers[layer.name] for layer in plan.layers}
+        wanted = plan.wanted
+        self._same_values = wanted.get("inputs") is not None and wanted.get("inputs") == wanted.get("outputs")
+        self._same_grads = wanted.get("grad_in") is not None and wanted.get("grad_in") == wanted.get("grad_out")
+        self._root = id(model)
+        self._handles: list[Any] = []
+        weakref.finalize(self, _remove, self._handles)
+        self._lock = threading.Lock()  # autograd runs a thread a device
+        self.generation = 0
+        self.own = 0.0
+        """Seconds spent in hooks since the step began."""
+        self._begin()
+
+    # ---- when
+
+    def arm(self, gather: Gather, every_pass: bool) -> None:
+        """Watch from now on; without `every_pass` each layer's first pass only."""
+        self.generation += 1
+        self._gather, self._every_pass = gather, every_pass
+        self._begin()
+        if not self._handles:
+            self._handles.append(register_module_forward_pre_hook(_Before(self)))
+            self._handles.append(register_module_forward_hook(_After(self), with_kwargs=True))
+
+    def _begin(self) -> None:
+        self.own = 0.0
+        self.passes = self._depth = 0
+        self._with_grad = self._ignoring = self._factor_known = False
+        self._values: dict[int, tuple[Any, int, list[int]]] = {}
+        self._hooks: dict[int, tuple[Any, int, _OnGrad]] = {}
+        for site in self._layers.values():
+            site.begin()
+
+    def disarm(self) -> None:
+        """Watch no more. Hooks on the tensors of a graph that is still alive do nothing."""
+        self.generation += 1
+        _remove(self._handles)
+        self._values.clear()
+        self._hooks.clear()
+
+    @property
+    def unseen(self) -> list[str]:
+        """The layers that were not called."""
+        return [name for name, site in self._layers.items() if not site.first_pass]
+
+    # ---- modules
+
+    def before(self, module: nn.Module, args: Any) -> None:
+        """A module is about to run."""
+        site = self._sites.get(id(module), _STRANGER)
+        start = perf_counter()
+        try:
+            if site is not _STRANGER:
+                self._enter(site, args, id(module) == self._root)
+            elif "_is_replica" in module.__dict__:
+                with self._lock:
+                    self._enter_replica(self._replicas.get(id(module._forward_hooks)), args)
+        except Exception as error:
+            self._failed(error)
+        self.own += perf_counter() - start
+
+    def after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        """A module has run."""
+        site = self._sites.get(id(module), _STRANGER)
+        start = perf_counter()
+        try:
+            if site is not _STRANGER:
+                repeated = _graph_task() != -1
+                if not repeated and self._depth:
+                    self._depth -= 1
+                if site is not None and site.active:
+                    self._leave(site, kwargs, output, repeated)
+            elif "_is_replica" in module.__dict__:
+                replica = self._replicas.get(id(module._forward_hooks))
+                with self._lock:
+                    if replica is not None and not self._ignoring:
+                        self._leave(replica, kwargs, output, _graph_task() != -1)
+        except Exception as error:
+            self._failed(error)
+        self.own += perf_counter() - start
+
+    def _enter(self, site: Site | None, args: Any, whole: bool) -> None:
+        repeated = _graph_task() != -1
+        if not repeated:
+            if whole:  # also where the last pass ended in an exception
+                self._depth = 0
+            if not self._depth:
+                self._begin_pass()
+            self._depth += 1
+        if site is None:
+            return
+        if not repeated:
+            site.first_pass = site.first_pass or self.passes
+            site.active = not self._ignoring and (self._every_pass or site.first_pass == self.passes)
+        if site.active:
+            self._take(site, args, repeated)
+
+    def _enter_replica(self, site: Site | None, args: Any) -> None:
+        if site is not None and not self._ignoring:
+            site.first_pass = site.first_pass or self.passes
+            self._take(site, args, _graph_task() != -1)
+
+    def _begin_pass(self) -> None:
+        self.passes += 1
+        with_grad = torch.is_grad_enabled()
+        self._ignoring = torch._C._get_tracing_state() is not None or (self._with_grad and not with_grad)
+        if with_grad and not self._with_grad and self.passes > 1:
+            self._gather.forget()
+            self._values.clear()
+            for site in self._layers.values():
+                site.begin()
+        self._with_grad |= with_grad
+
+    # ---- tensors
+
+    def _take(self, site: Site, args: Any, repeated: bool) -> None:
+        if (site.inputs >= 0 or site.grad_in >= 0) and args:
+            tensors = measured(args)
+            if site.inputs >= 0 and not repeated:
+                for tensor in tensors:
+                    self._add(site.inputs, tensor, self._plan.wanted["inputs"], self._same_values)
+            if site.grad_in >= 0 and not (repeated and site.hooked):
+                for tensor in tensors:
+                    if tensor.requires_grad:
+                        site.hooked |= not repeated
+                        self._hook(site.grad_in, tensor, self._plan.wanted["grad_in"])
+
+    def _leave(self, site: Site, kwargs: Mapping[str, Any], output: Any, repeated: bool) -> None:
+        tensors = measured(output)
+        if kwargs:  # torch shows them only now; what the layer has overwritten in place is no input any more
+            inputs = {name: value for name, value in kwargs.items() if not any(value is tensor for tensor in tensors)}
+            self._take(site, inputs, repeated)
+        if site.outputs >= 0 and not repeated:
+            for tensor in tensors:
+                self._add(site.outputs, tensor, self._plan.wanted["outputs"], self._same_values)
+        if site.grad_out >= 0 and not (repeated and site.hooked):
+            for tensor in tensors:
+                if tensor.requires_grad:
+                    site.hooked |= not repeated
+                    self._hook(site.grad_out, tensor, self._plan.wanted["grad_out"])
+
+    def _add(self, key: int, tensor: torch.Tensor, wanted: Wanted, same: bool) -> None:
+        """Add a value; one layer's output that is the next one's input only once."""
+        if not same or tensor.is_inference():
+            self._gather.add(key, tensor, wanted)
+            return
+        known = self._values.get(id(tensor))
+        if known is not None and known[0]() is tensor and known[1] == tensor._version:
+            known[2].append(key)
+        else:
+            keys = self._gather.add(key, tensor, wanted)
+            self._values[id(tensor)] = weakref.ref(tensor), tensor._version, keys
+
+    def _hook(self, key: int, tensor: torch.Tensor, wanted: Wanted) -> None:
+        """Wait for the gradient of a tensor as it is now: a change in place makes it another one."""
+        known = self._hooks.get(id(tensor)) if self._same_grads else None
+        if known is not None and known[0]() is tensor and known[1] == tensor._version:
+            known[2].keys.append(key)
+            return
+        hook = _OnGrad(self, self.generation, key, wanted)
+        tensor.register_hook(hook)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        if self._same_grads:
+            self._hooks[id(tensor)] = weakref.ref(tensor), tensor._version, hook
+
+    def take_grad(self, hook: _OnGrad, grad: torch.Tensor) -> None:
+        """A gradient has come back."""
+        start = perf_counter()
+        try:
+            with self._lock:
+                if self._scaler is not None and not self._factor_known:
+                    self._gather.factor = self._scaler.scale(torch.ones((), device=grad.device))
+                    self._factor_known = True
+                self._gather.add(hook.keys[0], grad, hook.wanted, scaled=True).extend(hook.keys[1:])
+        except Exception as error:
+            self._failed(error)
+        self.own += perf_counter() - start
+
+
+def _remove(handles: list[Any]) -> None:
+    while handles:
+        handles.pop().remove()
+
+
+_STRANGER = Site({})
+"""Stands for a module of another model."""
+
+
+def _nothing(*_: Any) -> None:
+    """What a hook is in a copy."""
+
+
+class _Inert:
+    """A hook that does nothing in what is copied or pickled with it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
+        return _nothing
+
+    def __reduce__(self) -> Any:
+        return _unpickled, ()
+
+
+def _unpickled() -> Callable[..., None]:
+    return _nothing
+
+
+class _Before(_Inert):
+    def __init__(self, probe: Probe) -> None:
+        self._probe = weakref.ref(probe)
+
+    def __call__(self, module: nn.Module, args: Any) -> None:
+        if torch.compiler.is_compiling():
+            return
+        probe = self._probe()
+        if probe is not None:
+            probe.before(module, args)
+
+
+class _After(_Before):
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any = None, output: Any = None) -> None:
+        if torch.compiler.is_compiling():
+            return
+        probe = self._probe()
+        if probe is not None:
+            probe.after(module, args, kwargs, output)
+
+
+class _OnGrad(_Inert):
+    __slots__ = ("generation", "keys", "probe", "wanted")
+
+    def __init__(self, probe: Probe, generation: int, key: int, wanted: Wanted) -> None:
+        self.probe, self.generation, self.keys, self.wanted = probe, generation, [key], wanted
+
+    def __call__(self, grad: torch.Tensor) -> None:
+        if self.probe.generation == self.generation:
+            self.probe.take_grad(self, grad)

@@ -1,0 +1,126 @@
+"""When a step is collected, and what that costs."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from statistics import median
+from typing import Any
+
+from flexlogger.errors import ValueRefusedError
+
+FIRST_GAP = 5
+"""Steps from the first collected one to the second under a budget: enough to know what a step takes without."""
+
+
+class Cost:
+    """What collecting costs, from the lengths of steps with and without it.
+
+    The time spent in our own code is the least it can be; what is more (caches, the allocator, torch's own handling of
+    hooks) shows in the difference of the medians.
+    """
+
+    def __init__(self) -> None:
+        self._own: deque[float] = deque(maxlen=15)
+        self._due: deque[float] = deque(maxlen=15)
+        self._idle: deque[float] = deque(maxlen=51)
+        self.steps = 0
+        self.collected = 0
+        self.elapsed = 0.0
+
+    def ended(self, seconds: float, own: float | None) -> None:
+        """A step has taken `seconds`, with `own` of them in our code where it was collected."""
+        self.steps += 1
+        self.elapsed += seconds
+        if own is None:
+            self._idle.append(seconds)
+        else:
+            self.collected += 1
+            self._own.append(own)
+            self._due.append(seconds)
+
+    @property
+    def each(self) -> float:
+        """Seconds that one collected step costs."""
+        if not self._own:
+            return 0.0
+        own = median(self._own)
+        if len(self._due) < 3 or len(self._idle) < 3:
+            return own
+        return max(own, median(self._due) - median(self._idle))
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step without collecting."""
+        if self._idle:
+            return median(self._idle)
+        return max(1e-9, median(self._due) - self.each) if self._due else 0.0
+
+    @property
+    def bare(self) -> float:
+        """Seconds that all steps so far would have taken without collecting."""
+        return max(1e-9, self.elapsed - self.collected * self.each)
+
+    @property
+    def share(self) -> float:
+        """Time added to training so far, as a fraction."""
+        return self.collected * self.each / self.bare
+
+
+class Every:
+    """Every `k`-th step, from the first on."""
+
+    def __init__(self, k: int) -> None:
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise ValueRefusedError(f"every: expected an integer of at least 1, but got {k!r}")
+        self.k = k
+        self.cost = Cost()
+
+    def next(self, step: int, collected: bool) -> int:
+        """The next step to collect, once `step` has ended."""
+        return (step // self.k + 1) * self.k
+
+
+class Budget:
+    """As often as `share` of training time allows, by measured cost; at least `FIRST_GAP` steps after the first."""
+
+    def __init__(self, share: float | str) -> None:
+        self.budget = parse_share(share)
+        self.k = FIRST_GAP
+        self.cost = Cost()
+        self._next = 0
+
+    def next(self, step: int, collected: bool) -> int:
+        """The next step to collect, once `step` has ended; what was spent too much before is saved first."""
+        if collected:
+            if step:
+                self.k = self._gap()
+            self._next = step + self.k
+        return self._next
+
+    def _gap(self) -> int:
+        cost = self.cost
+        wanted = (cost.collected + 1) * cost.each / self.budget
+        return max(1, math.ceil((wanted - cost.bare) / max(cost.step, 1e-9)))
+
+
+def parse_share(share: Any) -> float:
+    """A fraction between 0 and 1 from a number or a percentage.
+
+    >>> parse_share("1%"), parse_share(0.02)
+    (0.01, 0.02)
+    """
+    try:
+        value = float(share.rstrip("% ")) / 100 if isinstance(share, str) and "%" in share else float(share)
+    except (TypeError, ValueError):
+        value = math.nan
+    if isinstance(share, bool) or not 0 < value < 1:
+        raise ValueRefusedError(f"budget: expected a share of training time such as '1%' or 0.01, but got {share!r}")
+    return value
+
+
+def schedule(every: int | None, budget: float | str | None) -> Every | Budget:
+    """The schedule asked for; every step if nothing is."""
+    if every is not None and budget is not None:
+        raise ValueRefusedError("every and budget: expected one of them, but got both")
+    return Every(1 if every is None else every) if budget is None else Budget(budget)

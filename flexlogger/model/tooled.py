@@ -1,0 +1,243 @@
+"""TooledModel: statistics of weights, gradients and activations of a model, layer by layer."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+from typing import Any
+
+from torch import nn
+
+from flexlogger import faults
+from flexlogger.errors import ValueRefusedError
+from flexlogger.model.collector import Collector
+from flexlogger.model.layers import Choice, unwrapped
+from flexlogger.model.own import Stat
+from flexlogger.model.plan import Plan, Sources
+from flexlogger.model.schedule import schedule
+from flexlogger.model.snapshot import Snapshot, Table
+from flexlogger.model.table import print_table
+
+
+class TooledModel:
+    """Watches a model in some of its training steps.
+
+    `sources` are among weights, grads, inputs, outputs, grad_in and grad_out; `stats` are names such as mean, std and
+    norm, own functions of a tensor, or their dotted paths; a mapping `{source: stats}` gives each source its own.
+    `layers` are chosen by glob, `re:` and a regular expression, `type:` and a class's name, class or function of name
+    and module (default: modules without children or with parameters of their own); `biases` adds parameters called
+    bias.
+
+    A step is collected `every` so many, or as often as `budget` (a share of training time, '1%') allows. The first is.
+    With an `optimizer`, each of its steps ends one of ours: all forward passes up to it are pooled, and gradients are
+    read as it sees them. Without, `step` ends one, and each layer's first pass counts. `scaler` is a GradScaler whose
+    scale is taken out of grad_in and grad_out.
+
+    The model itself is never changed; an error in here ends collecting, not training. Raises ValueRefusedError for
+    what cannot be collected.
+
+    >>> import torch
+    >>> model = nn.Sequential(nn.Linear(20, 10), nn.Linear(10, 3))
+    >>> tooled = TooledModel(model)
+    >>> model(torch.rand(2, 20)).sum().backward()
+    >>> table = tooled.table(show=False)
+    >>> list(table), sorted(table["1"])
+    (['0', '1'], ['grad_in', 'grad_out', 'inputs', 'weights'])
+    >>> bool(abs(table["0"]["weights"]["mean"] - model[0].weight.mean()) < 1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Any = None,
+        *,
+        sources: Sources = None,
+        stats: Iterable[Stat] | None = None,
+        layers: Choice = None,
+        every: int | None = None,
+        budget: float | str | None = None,
+        biases: bool = False,
+        scaler: Any = None,
+        bins: int = 64,
+        sample: int | None = 16384,
+        allow_imports: Iterable[str] = (),
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            raise ValueRefusedError(f"TooledModel: expected a torch.nn.Module, but got {type(model).__name__}")
+        self._schedule = schedule(every, budget)
+        self.plan = Plan(model, sources, stats, layers, biases, allow_imports)
+        self._collector = Collector(unwrapped(model), self.plan, scaler, bins, sample)
+        self._handles: list[Any] = []
+        weakref.finalize(self, _remove, self._handles)
+        self._auto = optimizer is not None
+        """Whether the optimizer's steps end ours; a logger's `step` takes that over."""
+        self._counted = optimizer is not None
+        if optimizer is not None:
+            self._handles.append(optimizer.register_step_pre_hook(_BeforeStep(self)))
+            self._handles.append(optimizer.register_step_post_hook(_AfterStep(self)))
+        self._step = self._next = 0
+        self._began: float | None = None
+        self._latest: Snapshot | None = None
+        self._unseen: list[str] | None = None
+        self._collector.arm(self._counted)
+
+    # ---- looking
+
+    @property
+    def layers(self) -> list[str]:
+        """The fully qualified names of the layers that are watched."""
+        return [layer.name for layer in self.plan.layers]
+
+    @property
+    def aliases(self) -> dict[str, tuple[str, ...]]:
+        """Other names of layers that stand in the model more than once."""
+        return {layer.name: layer.aliases for layer in self.plan.layers if layer.aliases}
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The latest collected step that has ended."""
+        return self._latest
+
+    def table(self, show: bool = True) -> Table:
+        """Print what was collected last and return it: `table()['0']['inputs']['mean']`.
+
+        What does not exist is `–` in print, and has no key. A step that is being collected is read as it is now; the
+        next forward pass then begins anew. Waits for a device.
+        """
+        if self._collector.touched or self._latest is None:
+            self._latest = self._collector.finish(self._step) or self._latest
+            self._collector.arm(self._counted)
+        table = self._latest.table() if self._latest is not None else {}
+        if show:
+            frozen = self._latest.frozen if self._latest is not None else frozenset()
+            print_table(table, self.plan.stats, frozen)
+        return table
+
+    def status(self) -> dict[str, Any]:
+        """What collecting costs, and whether it works, in plain data.
+
+        `every`: steps from one collected to the next; `cost_ms` of a collected step, `step_ms` of any other; `share`:
+        time added to training so far, as a fraction; `unseen`: layers that were not called in the first collected step.
+        """
+        cost = self._schedule.cost
+        return {
+            "steps": self._step,
+            "collected": cost.collected,
+            "every": self._schedule.k,
+            "cost_ms": 1e3 * cost.each,
+            "step_ms": 1e3 * cost.step,
+            "share": cost.share if cost.steps else 0.0,
+            "unseen": list(self._unseen or ()),
+            "aliases": self.aliases,
+            "broken": self._collector.broken,
+        }
+
+    # ---- stepping
+
+    @property
+    def due(self) -> bool:
+        """Whether the step that is running is collected."""
+        return self._collector.armed
+
+    def read_grads(self) -> None:
+        """Read weights and gradients now: call it before clipping to see gradients that are not clipped yet."""
+        self._collector.read()
+
+    def step(self, collect: bool = False) -> Snapshot | None:
+        """End a training step; return what was collected of it, None where it was not due.
+
+        With `collect`, a step that was not due gives what can be read afterwards: weights and gradients.
+        """
+        collector, schedule = self._collector, self._schedule
+        if not collector.armed and not collect:
+            snapshot, own = None, None
+        else:
+            if not collector.armed:
+                collector.arm(self._counted)
+            self._look_for_unseen()
+            snapshot = collector.finish(self._step)
+            self._latest, own = snapshot or self._latest, collector.own
+        now = perf_counter()
+        if self._began is not None:
+            schedule.cost.ended(now - self._began, own)
+        self._began = now
+        self._next = schedule.next(self._step, own is not None)
+        self._step += 1
+        if self._step >= self._next:
+            collector.arm(self._counted)
+        return snapshot
+
+    def clear(self) -> None:
+        """Forget what was collected, and watch nothing until the next step that is due."""
+        self._collector.disarm()
+        self._latest = None
+
+    def remove(self) -> None:
+        """Stop for good: the optimizer and torch forget us too."""
+        self.clear()
+        _remove(self._handles)
+        self._collector.broken = self._collector.broken or "removed"
+
+    def _look_for_unseen(self) -> None:
+        """After the first collected step, tell which layers no hook has seen."""
+        if self._unseen is not None or not self._collector.touched:
+            return
+        self._unseen = self._collector.unseen
+        if self._unseen:
+            faults.log.warning("flexlogger: %s", _unseen(self._unseen))
+
+    def _before_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        if self._collector.armed and not _closure(args, kwargs):
+            self._collector.before_step(optimizer)
+
+    def _after_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        if self._collector.armed:
+            self._collector.after_step()
+        if self._auto:
+            self.step()
+
+
+def _closure(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether a step computes its gradients itself."""
+    return kwargs.get("closure") is not None or (len(args) > 1 and args[1] is not None)
+
+
+def _unseen(names: list[str]) -> str:
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return (
+        f"no hook has seen these layers in the first collected step: {listed}. They are not called as modules (their "
+        "weights are used directly, a fast path skips them, or code was compiled after the model was tooled); their "
+        "inputs, outputs and gradients of these stay empty."
+    )
+
+
+def _remove(handles: list[Any]) -> None:
+    while handles:
+        handles.pop().remove()
+
+
+class _BeforeStep:
+    """A hook of the optimizer that does nothing once its tooled model is gone, nor in a copy."""
+
+    def __init__(self, tooled: TooledModel | None) -> None:
+        self._tooled = weakref.ref(tooled) if tooled is not None else lambda: None
+
+    def __call__(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        tooled = self._tooled()
+        if tooled is not None:
+            tooled._before_step(optimizer, args, kwargs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _BeforeStep:
+        return type(self)(None)
+
+    def __reduce__(self) -> Any:
+        return type(self), (None,)
+
+
+class _AfterStep(_BeforeStep):
+    def __call__(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        tooled = self._tooled()
+        if tooled is not None:
+            tooled._after_step(optimizer, args, kwargs)
