@@ -132,6 +132,9 @@ def _check(keywords: Mapping[str, Any]) -> None:
         if keyword not in WITHOUT_EFFECT:
             known = [*init.__annotations__, *WITHOUT_EFFECT]
             raise ValueRefusedError(f"init: {unknown('keyword', keyword, set(known) - {'return', 'without_effect'})}")
+    reinit = keywords.get("reinit")
+    if reinit not in (None, True, False, "default", "finish_previous"):
+        raise ValueRefusedError(f"init: reinit: {reinit!r} asks for several runs at once; here a process has one")
 
 
 def log(data: Mapping[str, Any], step: Step | None = None, commit: bool | None = None) -> None:

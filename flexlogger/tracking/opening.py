@@ -103,7 +103,7 @@ def start(plan: Plan) -> TrackedRun:
         shared.configure({**dashboard.config, **plan.config})
     run = shared or open_run(dashboard, config=plan.config, resume=plan.resume)
     _used.add(run)
-    config = {**run.config, **plan.config}
+    config = {**(before.config if before is not None else {}), **run.config, **plan.config}
     tracked = TrackedRun(run, dashboard, config, _rules(before), _next_step(dashboard, before))
     if shared is not None:
         shared.drawing.add(tracked, dashboard)

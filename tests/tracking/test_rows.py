@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ import torch
 from flexlogger import ValueRefusedError
 from flexlogger.pipe.feed import Feed
 from flexlogger.pipe.thread import ThreadPipe
-from flexlogger.readback import Readback
+from flexlogger.readback import Copied, Readback
 from flexlogger.records import Datum, Record
 from flexlogger.sinks.memory import MemorySink
 from flexlogger.sinks.view import View
@@ -18,16 +18,31 @@ from flexlogger.tracking.rows import Rows, checked_step
 from flexlogger.tracking.values import Call
 
 
+class Gate:
+    """Stands for a CUDA event; it passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.passed = False
+
+    def query(self) -> bool:
+        return self.passed
+
+
 class Bench:
     """Rows on a pipe of their own, and what comes out of it."""
 
     def __init__(self, clock: list[float]) -> None:
         self.clock = clock
-        self.readback = Readback()
+        self.gates: list[Gate] = []
+        self.readback = Readback(self.copy)
         self.sink = MemorySink()
         self.pipe = ThreadPipe(Feed(None, [View(self.sink, "memory")]), source=self.readback)
         self.refused: dict[str, int] = {}
         self.rows = Rows(self.pipe, self.readback, 0, 10**6, self.refuse, clock=lambda: clock[0])
+
+    def copy(self, tensors: Sequence[torch.Tensor]) -> Copied:
+        self.gates.append(Gate())
+        return Copied([tensor.clone() for tensor in tensors], self.gates[-1])
 
     def refuse(self, name: str, size: int) -> None:
         self.refused[name] = size
@@ -120,6 +135,34 @@ def test_values_to_be_encoded_join_the_record_of_their_step(bench: Bench) -> Non
     bench.rows.release()
     assert bench.records() == [(1, {"a": 2.0})]
     assert [datum.name for datum in bench.sink.records[0].data] == ["m", "w"]
+
+
+def on_device(**values: float) -> Call:
+    """A call whose numbers are on a pretended device."""
+    call = Call({}, 1000)
+    call.scalars.update({name: torch.tensor(value) for name, value in values.items()})
+    return call
+
+
+def test_values_on_a_device_join_the_record_of_their_step_once_they_arrive(bench: Bench) -> None:
+    bench.log(step=1, lr=0.5)
+    bench.rows.add(on_device(loss=2.0), 1000.0, 1, None)
+    bench.log(step=2, lr=0.25)
+    bench.log(step=3, lr=0.125)
+    assert not bench.pipe.flush(0.3), "later records wait behind one that has not arrived"
+    assert bench.sink.records == []
+    bench.gates[0].passed = True
+    assert bench.records() == [(1, {"lr": 0.5, "loss": 2.0}), (2, {"lr": 0.25})]
+    bench.rows.release()
+    assert bench.records()[2:] == [(3, {"lr": 0.125})]
+
+
+def test_a_step_that_is_kept_back_does_not_hold_up_others_while_it_has_not_arrived(bench: Bench) -> None:
+    bench.rows.add(on_device(loss=2.0), 1000.0, 1, None)
+    bench.clock[0] += module.HOLD_S
+    bench.gates[0].passed = True
+    assert bench.records() == [(1, {"loss": 2.0})]
+    assert bench.readback.reserve(2**26 - 1), "what was reserved is free again"
 
 
 def test_a_value_that_is_too_large_once_encoded_is_refused_and_counted(bench: Bench) -> None:
