@@ -92,7 +92,12 @@ def _hide_in_text(text: str, known: Sequence[str]) -> str:
     text = _IN_URL.sub(rf"\1:{HIDDEN}", text)
     text = _BEARER.sub(rf"\1 {HIDDEN}", text)
     text = _WELL_KNOWN.sub(HIDDEN, text)
-    return _ASSIGNED.sub(lambda found: found[1] + found[2] + HIDDEN if looks_secret(found[1]) else found[0], text)
+    return _ASSIGNED.sub(_hide_assigned, text)
+
+
+def _hide_assigned(found: re.Match[str]) -> str:
+    name, sign, value = found.groups()
+    return name + sign + (HIDDEN if looks_secret(name) else _ASSIGNED.sub(_hide_assigned, value))
 
 
 def _of_the_environment() -> list[str]:
