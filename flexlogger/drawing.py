@@ -18,6 +18,7 @@ from flexlogger.runs.claims import Claim
 from flexlogger.runs.format import Resume
 from flexlogger.runs.tail import Tail
 from flexlogger.sinks.card import CardSink
+from flexlogger.sinks.ranks import AcrossRanks
 from flexlogger.sinks.view import View
 from flexlogger.sinks.visdom import window_id
 from flexlogger.views import Others, Target, Views
@@ -41,6 +42,7 @@ class Drawing:
     def __init__(
         self,
         identity: Identity,
+        world: int,
         views: Views,
         pipe: ThreadPipe,
         log: Path | None,
@@ -48,6 +50,7 @@ class Drawing:
         announce: Callable[[], None],
     ) -> None:
         self._identity = identity
+        self._world = world
         self._views = views
         self._pipe = pipe
         self._log = log
@@ -161,7 +164,8 @@ class Drawing:
     # ---- views
 
     def _open(self, target: Target) -> View:
-        others = Others(self._tail("first"))
+        stage = AcrossRanks(self._world) if self._identity.ranks == "all" else None
+        others = Others(self._tail(self._identity.ranks), stage)
         view = self._views.open(target, self._identity.env, self.uid, others, self._pipe.status)
         self._pipe.add_view(view)
         return view

@@ -36,6 +36,7 @@ class Identity(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     notes: str = ""
     resume_step: Step | None = None
+    ranks: Literal["first", "all"] = "first"
 
     def as_info(self) -> dict[str, Any]:
         """As plain data, for the log."""
@@ -63,6 +64,7 @@ def identify(dashboard: Dashboard, where: Rank, name: str | None, tags: Sequence
         tuple(dict.fromkeys((*dashboard.tags, *tags))),
         notes or dashboard.notes,
         dashboard.resume_step,
+        "all" if dashboard.ranks == "all" and where.world > 1 else "first",
     )
 
 

@@ -34,8 +34,8 @@ def this_rank() -> Rank:
     return Rank()
 
 
-def agree_on(make: Callable[[], str], where: Rank, timeout: float = AGREE_S) -> str:
-    """The name that rank 0 makes, on every rank. Rank 0 does not wait; the others do, for at most `timeout` seconds.
+def agree_on(make: Callable[[], str], where: Rank) -> str:
+    """The name that rank 0 makes, on every rank. Rank 0 does not wait; the others do, for at most `AGREE_S` seconds.
 
     It goes through the store that torch.distributed has met in, as text. Every rank has to come here as often as rank
     0 does. Raises RunLogError where there is no process group, or where rank 0 does not come.
@@ -54,10 +54,10 @@ def agree_on(make: Callable[[], str], where: Rank, timeout: float = AGREE_S) -> 
         store.set(key, name)
         return name
     try:
-        store.wait([key], timedelta(seconds=timeout))
+        store.wait([key], timedelta(seconds=AGREE_S))
     except RuntimeError as error:  # torch's own kinds of it
         raise RunLogError(
-            f"rank {where.rank} of {where.world}: rank 0 opened no run within {timeout:.0f} s; open one there too, or "
+            f"rank {where.rank} of {where.world}: rank 0 opened no run within {AGREE_S:g} s; open one there too, or "
             "name the run with FLEXLOGGER_RUN or run"
         ) from error
     return str(store.get(key).decode())

@@ -62,7 +62,7 @@ class Run:
         self.ending = "finished"
         self.closed = False
         log = feed.writer.path if feed.writer is not None else None
-        self.drawing = Drawing(identity, views, self.pipe, log, ownership, self._announce)
+        self.drawing = Drawing(identity, where.world, views, self.pipe, log, ownership, self._announce)
         self._declarations = Declarations()
         self._members: set[Hashable] = set()
         self._pid = os.getpid()

@@ -40,10 +40,10 @@ def read_run(folder: Path) -> list[Segment]:
     return [Segment(path) for path in segments(folder)]
 
 
-def start(script: str, folder: Path, **options: Any) -> subprocess.Popen[str]:
-    """Start a script; it may use `FOLDER` for its runs."""
+def start(script: str, folder: Path, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """Start a script with arguments; it may use `FOLDER` for its runs."""
     text = f"FOLDER = {str(folder)!r}\n" + textwrap.dedent(script)
-    command = [sys.executable, "-c", text]
+    command = [sys.executable, "-c", text, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
