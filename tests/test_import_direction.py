@@ -74,6 +74,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "pipe": ("errors", "records", "faults", "runs"),
     "runs": ("errors", "records", "faults"),
     "sinks": ("errors", "records", "faults", "screen", "runs", "plots"),
+    "replay": ("errors", "records", "faults", "runs", "sinks", "plots"),
     "server": ("errors",),
 }
 """Part → what it may know of ours besides itself. Those not listed stand above the stages and wire or call them."""
@@ -118,7 +119,7 @@ LIGHT = [
     *(
         name
         for name in MODULES
-        if part(name) in ("errors", "records", "catalog", "config", "plots", "pipe", "runs", "sinks")
+        if part(name) in ("errors", "records", "catalog", "config", "plots", "pipe", "runs", "sinks", "replay")
     ),
     "flexlogger.meters",
     "flexlogger.meters.catalog",

@@ -16,3 +16,8 @@ RunsArgument = Annotated[
 DirOption = Annotated[
     Path | None, typer.Option("--dir", help="The folder of all projects; FLEXLOGGER_DIR, or ./flexlogger_runs.")
 ]
+ServerOption = Annotated[
+    str | None, typer.Option(help="The dashboard server; FLEXLOGGER_SERVER, or the one on this machine.")
+]
+PortOption = Annotated[int | None, typer.Option(help="Its port; FLEXLOGGER_PORT, or 8097.", min=1, max=65535)]
+TokenOption = Annotated[str | None, typer.Option(help="Its token; FLEXLOGGER_TOKEN is not seen by others.")]
