@@ -16,15 +16,8 @@ from flexlogger.model.own import HISTOGRAM, UPDATE_RATIO, Stat, resolve
 from flexlogger.model.parameters import ParameterKeys
 from flexlogger.model.statistics import STATISTICS, Need, needs
 
-SOURCES = {
-    "weights": "parameters, as they were in the forward pass where the optimizer is known",
-    "grads": "gradients of the parameters, as the optimizer sees them",
-    "inputs": "what the layer is given",
-    "outputs": "what the layer returns",
-    "grad_in": "gradient of the loss with respect to the layer's inputs",
-    "grad_out": "gradient of the loss with respect to the layer's outputs",
-}
-"""Sources, with a line for people."""
+SOURCES = ("weights", "grads", "inputs", "outputs", "grad_in", "grad_out")
+"""Parameters and their gradients; what a layer is given and returns; and the loss's gradients with respect to those."""
 DEFAULT_SOURCES = ("grad_in", "grad_out", "inputs", "weights")
 DEFAULT_STATS = ("mean", "std")
 UPDATES = "updates"

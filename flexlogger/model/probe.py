@@ -28,7 +28,7 @@ _graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lam
 class Site:
     """A layer that is watched: its keys by source, and what has happened to it since the step began."""
 
-    __slots__ = ("active", "first_pass", "grad_in", "grad_out", "hooked", "inputs", "outputs")
+    __slots__ = ("active", "first_pass", "grad_in", "grad_out", "hooked_in", "hooked_out", "inputs", "outputs")
 
     def __init__(self, keys: Mapping[str, int]) -> None:
         self.inputs, self.outputs = keys.get("inputs", -1), keys.get("outputs", -1)
@@ -39,7 +39,7 @@ class Site:
         """Forget what has happened."""
         self.first_pass = 0  # the number of the pass that called it first; 0: not called
         self.active = False  # whether the call that is running counts
-        self.hooked = False  # whether the first, not repeated, pass could put hooks on its tensors
+        self.hooked_in = self.hooked_out = False  # whether a pass that is no repetition had tensors to put hooks on
 
 
 class Probe:
@@ -177,10 +177,10 @@ class Probe:
             if site.inputs >= 0 and not repeated:
                 for tensor in tensors:
                     self._add(site.inputs, tensor, self._plan.wanted["inputs"], self._same_values)
-            if site.grad_in >= 0 and not (repeated and site.hooked):
+            if site.grad_in >= 0 and not (repeated and site.hooked_in):
                 for tensor in tensors:
                     if tensor.requires_grad:
-                        site.hooked |= not repeated
+                        site.hooked_in |= not repeated
                         self._hook(site.grad_in, tensor, self._plan.wanted["grad_in"])
 
     def _leave(self, site: Site, kwargs: Mapping[str, Any], output: Any, repeated: bool) -> None:
@@ -191,10 +191,10 @@ class Probe:
         if site.outputs >= 0 and not repeated:
             for tensor in tensors:
                 self._add(site.outputs, tensor, self._plan.wanted["outputs"], self._same_values)
-        if site.grad_out >= 0 and not (repeated and site.hooked):
+        if site.grad_out >= 0 and not (repeated and site.hooked_out):
             for tensor in tensors:
                 if tensor.requires_grad:
-                    site.hooked |= not repeated
+                    site.hooked_out |= not repeated
                     self._hook(site.grad_out, tensor, self._plan.wanted["grad_out"])
 
     def _add(self, key: int, tensor: torch.Tensor, wanted: Wanted, same: bool) -> None:
