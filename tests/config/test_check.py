@@ -73,6 +73,8 @@ def test_every_setting_arrives():
         {
             "env": "e", "uid": "u", "server": "http://h", "port": 80, "token": "t",
             "project": "p", "run": "r", "dir": "d",
+            "name": "a run", "tags": ["x", "y", "x"], "notes": "n", "resume_step": 7, "ranks": "all",
+            "config": {"lr": 0.1, "net": {"sizes": [8, 16], "act": None}},
             "max_media": 5, "fsync": 1.5, "strict": False, "max_points": 50, "runlog": False,
             "plots": {"a": {}, "b": {"max_points": 9, "x": "time"}},
             "layout": {"columns": 3, "width": 400, "height": 300, "order": ["b", "a"]},
@@ -80,6 +82,9 @@ def test_every_setting_arrives():
     )  # fmt: skip
     assert (dashboard.env, dashboard.uid, dashboard.server, dashboard.port) == ("e", "u", "http://h", 80)
     assert (dashboard.token, dashboard.project, dashboard.run, dashboard.dir) == ("t", "p", "r", "d")
+    assert (dashboard.name, dashboard.tags, dashboard.notes) == ("a run", ("x", "y"), "n")
+    assert (dashboard.resume_step, dashboard.ranks) == (7, "all")
+    assert dashboard.config == {"lr": 0.1, "net": {"sizes": [8, 16], "act": None}}
     assert (dashboard.max_media, dashboard.fsync, dashboard.strict, dashboard.runlog) == (5, 1.5, False, False)
     assert [(plot.max_points, plot.x) for plot in dashboard.plots] == [(50, "step"), (9, "time")]
     assert (dashboard.layout.columns, dashboard.layout.width, dashboard.layout.order) == (3, 400, ("b", "a"))
@@ -111,6 +116,17 @@ def test_the_run_log_can_be_asked_not_to_be(said, kept):
         ({"strict": "yes"}, "strict", "expected true or false, but got 'yes'"),
         ({"runlog": "never"}, "runlog", "expected one of True, False, on, off"),
         ({"plots": []}, "plots", "expected a mapping, but got a list"),
+        ({"config": [1]}, "config", "expected a mapping, but got a list"),
+        ({"tags": "a"}, "tags", "expected a list of strings, but got 'a'"),
+        ({"tags": ["a", 1]}, "tags[1]", "but entry 1 is 1"),
+        ({"tag": ["a"]}, "tag", "did you mean 'tags'?"),
+        ({"configs": {}}, "configs", "did you mean 'config'?"),
+        ({"name": " "}, "name", "expected printable text"),
+        ({"notes": 5}, "notes", "expected a string, but got 5"),
+        ({"ranks": "every"}, "ranks", "expected one of first, all, but got 'every'"),
+        ({"ranks": 0}, "ranks", "expected one of first, all, but got 0"),
+        ({"resume_step": float("inf")}, "resume_step", "expected a finite number"),
+        ({"resume_step": True}, "resume_step", "expected a finite number, but got true"),
         ({"plots": {"p": "line"}}, "plots.p", "expected a mapping such as {type: line}, but got 'line'"),
         ({"plots": {"p": None}}, "plots.p", "nothing inherited to delete; write {}"),
         ({"plots": {"p": {"typ": "line"}}}, "plots.p.typ", "unknown key 'typ'; did you mean 'type'?"),

@@ -52,6 +52,8 @@ def test_a_wrong_change_changes_nothing():
 
 def test_the_written_out_mapping_gives_the_same_dashboard():
     sinks = ["terminal", {"visdom": {"port": 9}}]
-    dashboard = load("loss+mse", overrides={"env": "e", "sinks": sinks, "runlog": "off"})
+    about = {"name": "n", "tags": ["t"], "notes": "x", "config": {"lr": [1]}, "resume_step": 2.5, "ranks": "all"}
+    dashboard = load("loss+mse", overrides={"env": "e", "sinks": sinks, "runlog": "off", **about})
     again = load(as_mapping(dashboard))
+    assert {key: getattr(again, key) for key in about} == about | {"tags": ("t",)}
     assert (again.plots, again.sinks, again.env, again.runlog) == (dashboard.plots, dashboard.sinks, "e", False)
