@@ -130,6 +130,10 @@ class Rows:
 
     def add(self, call: Call, now: float, step: Any, commit: bool | None) -> None:
         """Take a call of any values."""
+        if not (call.data or call.scalars or call.readings or call.later):
+            if call.values:
+                self.add_numbers(call.values, now, step, commit)
+            return
         ends = self._turn_to(step, commit)
         row = self._row(now)
         if call.values or call.data:
@@ -209,6 +213,8 @@ class Rows:
 
 def checked_step(step: Any) -> Step:
     """Return a step as it travels; raise ValueRefusedError where it is no finite number."""
+    if step.__class__ is int:
+        return int(step)
     if isinstance(step, Integral) and not isinstance(step, bool):
         return int(step)
     if isinstance(step, float) and math.isfinite(step):

@@ -6,14 +6,20 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+
 from flexlogger import faults
 from flexlogger.channels import Draft
 from flexlogger.errors import ValueRefusedError
 from flexlogger.meters.base import Payload
 from flexlogger.meters.documents import document
+from flexlogger.meters.tensors import on_device
 from flexlogger.meters.values import finish, take
 from flexlogger.records import Record, Step
 from flexlogger.tracking.media import Loggable, loggable
+
+_EXACT = 2**53
+"""Integers below this are floats without loss."""
 
 Refuse = Callable[[str, int], None]
 """Counts a value that is too large: its name and its bytes."""
@@ -47,20 +53,31 @@ class Call(Draft):
             name = prefix + key
             if value.__class__ is float:
                 self.values[name] = value
+            elif value.__class__ is int and -_EXACT < value < _EXACT:
+                self.values[name] = float(value)
+            elif isinstance(value, torch.Tensor) and value.ndim == 0 and not value.is_complex():
+                self._take_scalar(name, value)
             elif value is not None:
                 self._take(name, value)
 
+    def _take_scalar(self, name: str, value: torch.Tensor) -> None:
+        """Read a number on the host; copy one on a device there."""
+        if on_device(value):
+            self.scalars[name] = value.detach().clone()
+        else:
+            self.values[name] = float(value.item())
+
     def _take(self, name: str, value: Any) -> None:
-        if (found := loggable(value)) is not None:
+        if isinstance(value, Mapping):
+            payload = _document(value)
+            if payload is None:
+                self._take_all(value, f"{name}.")
+                return
+        elif (found := loggable(value)) is not None:
             self.later.append((name, _as_it_is_now(found)))
             return
-        try:
-            payload = _document(value) if isinstance(value, Mapping) else take(_figure(value))[""]
-        except ValueRefusedError as error:
-            raise ValueRefusedError(f"log: {name!r}: {error}") from None
-        if payload is None:
-            self._take_all(value, f"{name}.")
-            return
+        else:
+            payload = _payload(name, value)
         if payload.kind == "vector":
             self.vectors.add(name)
         self._take_one(name, finish(payload), ())
@@ -107,10 +124,15 @@ def _as_it_is_now(value: Loggable) -> Loggable:
 
 def _document(value: Mapping[str, Any]) -> Payload | None:
     """Read a mapping that is one value: {columns, rows}, or plotly's {data, layout}."""
-    return document(value, "table" if set(value) == {"columns", "rows"} else "figure")
+    if value.keys() == {"columns", "rows"}:
+        return document(value, "table")
+    return document(value, "figure") if "data" in value else None
 
 
-def _figure(value: Any) -> Any:
-    """Read matplotlib.pyplot, which stands for its current figure."""
+def _payload(name: str, value: Any) -> Payload:
+    """Read a value by its type and shape; matplotlib.pyplot stands for its current figure."""
     pyplot = sys.modules.get("matplotlib.pyplot")
-    return value.gcf() if pyplot is not None and value is pyplot else value
+    try:
+        return take(value.gcf() if pyplot is not None and value is pyplot else value)[""]
+    except ValueRefusedError as error:
+        raise ValueRefusedError(f"log: {name!r}: {error}") from None
