@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import flexlogger.runs as runs
     from flexlogger.config.presets import PresetInfo, preset_info, preset_names
     from flexlogger.errors import (
         ArtifactError,
@@ -78,10 +79,13 @@ __all__ = [
     "plot_types",
     "preset_info",
     "preset_names",
+    "runs",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "runs":
+        return importlib.import_module("flexlogger.runs")
     if name not in _HOME:
         raise AttributeError(f"module 'flexlogger' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"flexlogger.{_HOME[name]}"), name)

@@ -30,6 +30,7 @@ NAMES = [
     "plot_types",
     "preset_info",
     "preset_names",
+    "runs",
 ]
 
 
