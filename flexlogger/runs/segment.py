@@ -127,13 +127,13 @@ class SegmentWriter:
         """Write what is buffered. Raises OSError where the disk refuses; what it took is not written twice."""
         self._file.commit()
         if self._file.was_removed():
-            self._tell_removed()
+            self._tell_removed("; a new file in its place takes what comes")
             self._begin_again()
 
-    def _tell_removed(self) -> None:
+    def _tell_removed(self, then: str = "") -> None:
         lost = self.next_q - self._first_q if self._file.is_deleted() else 0
-        what = f"was deleted while it was written; the {lost} lines in it are lost" if lost else "was moved away"
-        faults.log.warning("flexlogger: %s %s; a new file in its place takes what comes", self.path, what)
+        what = f"was deleted while it was written, with {lost} lines" if lost else "was moved while it was written"
+        faults.log.warning("flexlogger: %s %s%s", self.path, what, then)
         self.lost += lost
 
     def _begin_again(self) -> None:

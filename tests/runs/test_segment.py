@@ -134,6 +134,32 @@ def test_a_run_that_logs_nothing_leaves_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_where_fsync_is_asked_files_folders_and_blobs_are_synchronised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{fd}")))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    times = iter([0.0, 0.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0])
+    writer = SegmentWriter(tmp_path, "run", fsync=2.0, clock=lambda: next(times))
+    writer.append([Record(0, 0.0, {}, (Datum("w", "matrix", np.ones((64, 64))),))])
+    (blob,) = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+    assert [path.parent for path in synced] == [blob.parent, blob.parent.parent]
+    synced.clear()
+    writer.commit()
+    assert synced == [tmp_path, writer.path]
+    writer.close()
+    assert synced[2:] == [writer.path]
+    synced.clear()
+    written(tmp_path, [Record(0, 0.0, {}, (Datum("w", "matrix", np.zeros((64, 64))),))])
+    assert synced == []
+
+
 def test_segments_are_listed_oldest_first(tmp_path: Path) -> None:
     times = iter([100.0, 100.0, 99.0, 99.0])
     first = SegmentWriter(tmp_path, "run", clock=lambda: next(times))
