@@ -153,10 +153,12 @@ class Drawing:
 
     def close(self, close_pipe: Callable[[], bool]) -> bool:
         """Close the pipe and with it all views, then give the claims back; return what `close_pipe` does."""
+        if self._standby is not None:
+            if os.getpid() == self._pid:
+                self._standby.look()  # who ends last draws what the others no longer could
+            self._standby.stop()
         with self._turn:
             self._closed = True
-        if self._standby is not None:
-            self._standby.stop()
         complete = close_pipe()
         self._stop()
         return complete

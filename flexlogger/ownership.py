@@ -110,6 +110,8 @@ class Standby:
     def __init__(self, ownership: Ownership, promote: Callable[[], None]) -> None:
         self._ownership = ownership
         self._promote = promote
+        self._turn = threading.Lock()
+        self._succeeded = False
         self._stopped = threading.Event()
         threading.Thread(target=self._run, name="flexlogger-standby", daemon=True).start()
 
@@ -117,14 +119,19 @@ class Standby:
         """Look no more. Never waits."""
         self._stopped.set()
 
-    def _run(self) -> None:
-        while not self._stopped.wait(LOOK_S):
-            try:
-                if self._ownership.take():
+    def look(self) -> None:
+        """Look now."""
+        try:
+            with self._turn:
+                if not self._succeeded and self._ownership.take():
+                    self._succeeded = True
                     self._promote()
-                    return
-            except Exception as error:
-                faults.swallow("taking over a run", error)
+        except Exception as error:
+            faults.swallow("taking over a run", error)
+
+    def _run(self) -> None:
+        while not (self._succeeded or self._stopped.wait(LOOK_S)):
+            self.look()
 
 
 # ---- the claims of this process

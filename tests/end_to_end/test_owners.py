@@ -143,6 +143,20 @@ def test_a_waiting_process_takes_over_from_an_owner_that_was_killed(begin: Begin
     assert "this process draws it now" in heir.end()
 
 
+def test_who_ends_last_draws_what_the_owner_no_longer_could(begin: Begin, server: ServerProcess) -> None:
+    owner = begin("stat = logger('a', env='last', port=PORT)" + LOG.format(0, 5, "a") + "told(); wait()")
+    owner.hear()
+    heir = begin(
+        "ownership.LOOK_S = 3600\nstat = logger('b', env='last', port=PORT)\ntold(); wait()" + LOG.format(0, 7, "b")
+    )
+    heir.hear()
+    owner.go_on()
+    owner.end()
+    heir.go_on()
+    assert "this process draws it now" in heir.end()
+    assert points(server.url, "last", "loss") == {"a": series(0, 5), "b": series(0, 7)}
+
+
 def test_another_live_run_in_the_same_windows_gets_windows_of_its_own(
     begin: Begin,
     server: ServerProcess,
