@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import numpy as np
 
@@ -30,6 +33,20 @@ def lines(url: str, plot: str, env: str = "chaos", uid: str = "chaos") -> dict[s
     """The points of a window's lines, as the server has them."""
     drawn: Any = Drawn(env, uid)
     return traces(drawn, url, plot)
+
+
+def until_drawn(
+    step: float, url: str, env: str = "chaos", uid: str = "chaos", plot: str = "thinned", first: float = 0
+) -> None:
+    """Return once a window shows a point at `step` or later, of those from `first` on within a million steps."""
+    deadline = time.monotonic() + 40
+    while True:
+        with suppress(AssertionError, HTTPError):  # a new server has no such window, or no such environment
+            drawn = [x for x, _ in lines(url, plot, env, uid)[plot] if first <= x < first + 10**6]
+            if drawn and drawn[-1] >= step:
+                return
+        assert time.monotonic() < deadline, "the dashboard is there, and its window is not"
+        time.sleep(0.1)
 
 
 def windows_equal(points: list[Point], url: str, env: str = "chaos", uid: str = "chaos") -> None:

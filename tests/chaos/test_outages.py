@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 import pytest
 
-from tests.chaos.checks import LONGEST_CALL_MS, calls, lines, windows_equal
+from tests.chaos.checks import LONGEST_CALL_MS, calls, until_drawn, windows_equal
 from tests.chaos.figures import Figures
 from tests.chaos.outages import Dashboard, Wire
 from tests.chaos.training import Plan, Training
@@ -37,21 +35,8 @@ def happen(training: Training, url: str, kinds: tuple[Callable[[float], None], .
     for n, outage in enumerate(order):
         outage(rng.uniform(5.5, 7.0) if n % 7 == 3 else rng.uniform(0.1, 2.0))
         if n % 4:
-            wait_until_drawn(training.truth.count, url)
+            until_drawn(training.truth.count, url)
     return Counter(outage.__name__ for outage in order)
-
-
-def wait_until_drawn(count: int, url: str) -> None:
-    """Return once the window shows a step that was logged after the first `count`."""
-    deadline = time.monotonic() + 40
-    while True:
-        try:
-            if lines(url, "thinned")["thinned"][-1][0] >= count:
-                return
-        except (AssertionError, HTTPError):
-            pass  # a new server has no such window, or no such environment
-        assert time.monotonic() < deadline, "the dashboard is there, and its window is not"
-        time.sleep(0.1)
 
 
 def check(training: Training, report: dict[str, Any], dashboard: Dashboard) -> dict[str, object]:
