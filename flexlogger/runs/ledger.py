@@ -62,12 +62,17 @@ class Ledger:
             card.status, card.end = self.end.status, self.end.time
         return card
 
+    @property
+    def nonfinite(self) -> dict[str, dict[str, Any]]:
+        """The first value of each name that was not finite, and its step."""
+        return self._card.nonfinite
+
     def _event(self, event: Event) -> None:
         card, info = self._card, event.info
         if event.kind == "run":
             self._run(hide(info))
         elif event.kind == "about":
-            self._about(info)
+            self._about(hide(info))
         elif event.kind == "config":
             card.config = {**card.config, **hide(info.get("set", {}))}
         elif event.kind == "nonfinite":

@@ -6,7 +6,7 @@ from typing import Any
 
 from flexlogger.records import Definition, Event, Item
 
-LASTING = ("run", "config", "summary", "metric", "artifact")
+LASTING = ("run", "about", "config", "summary", "metric", "artifact")
 """Events that say what the run is, in users' words."""
 
 
