@@ -79,6 +79,10 @@ class Arena:
         self._views.append(self._pages[page][end : end + tensor.numel()].view(tensor.shape))
         self._places.append((page, end, tensor.numel()))
 
+    def reset(self) -> None:
+        """Begin anew, where nobody took what was copied."""
+        self._count = 0
+
     @property
     def nbytes(self) -> int:
         """Memory held."""

@@ -44,8 +44,14 @@ class Buffers:
     def __init__(self) -> None:
         self.narrow, self.wide, self.parameters = Arena(), Arena(torch.float64), Arena()
 
+    def reset(self) -> None:
+        """Begin anew."""
+        for arena in (self.narrow, self.wide, self.parameters):
+            arena.reset()
+
     @property
     def nbytes(self) -> int:
+        """Memory held."""
         return self.narrow.nbytes + self.wide.nbytes + self.parameters.nbytes
 
 
@@ -57,8 +63,7 @@ class Lease:
         self.buffers = pool.pop() if pool else Buffers()
 
     def __del__(self) -> None:
-        for arena in (self.buffers.narrow, self.buffers.wide, self.buffers.parameters):
-            arena.take()
+        self.buffers.reset()
         self._pool.append(self.buffers)
 
 
@@ -85,7 +90,8 @@ class Gather:
         self._count = 0
         self._narrow: list[Mark] = []
         self._wide: list[Mark] = []
-        self._parameters: list[Mark] = []
+        self._parameters: Sequence[list[int]] = ()
+        self._parameters_at = 0
         self._ready: list[tuple[Mark, Rows]] = []
         self._afar: dict[tuple[torch.device, sharded.Groups], list[tuple[Mark, int, list[torch.Tensor]]]] = {}
         self._spread: dict[sharded.Groups, list[tuple[Mark, Rows]]] = {}
@@ -117,12 +123,12 @@ class Gather:
             self._add_whole(mark, tensor, wanted)
         return mark.keys
 
-    def add_together(self, several: Sequence[tuple[list[int], torch.Tensor]], signature: object) -> None:
+    def add_together(self, keys: Sequence[list[int]], tensors: Sequence[torch.Tensor], signature: object) -> None:
         """Take small float tensors of the CPU (`is_small`) in one copy, once a step. `signature` stands for their
-        keys and shapes: where it is the very object of an earlier step, these are not looked at again."""
-        self._lease.buffers.parameters.add_all([tensor for _, tensor in several], signature)
-        self._parameters = [Mark(self._count + at, keys) for at, (keys, _) in enumerate(several, 1)]
-        self._count += len(several)
+        shapes: where it is the very object of an earlier step, these are not looked at again."""
+        self._lease.buffers.parameters.add_all(tensors, signature)
+        self._parameters, self._parameters_at = keys, self._count
+        self._count += len(keys)
 
     def is_small(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor is one for `add_together`."""
@@ -177,10 +183,10 @@ class Gather:
 
     def forget(self) -> None:
         """Drop what was added so far."""
-        for arena in (self._lease.buffers.narrow, self._lease.buffers.wide, self._lease.buffers.parameters):
-            arena.take()
-        for kept in (self._narrow, self._wide, self._parameters, self._ready, self._afar, self._spread):
+        self._lease.buffers.reset()
+        for kept in (self._narrow, self._wide, self._ready, self._afar, self._spread):
             kept.clear()
+        self._parameters = ()
         self._samples.clear()
         self._numbers.clear()
         self._count = 0
@@ -191,14 +197,17 @@ class Gather:
         """Close the collection: start what copies there are, and hand everything over."""
         buffers = self._lease.buffers
         parts = [
-            Part(self._parameters, partial(buffers.parameters.take().rows, self._need)),
-            Part(self._narrow, partial(buffers.narrow.take().rows, self._need)),
-            Part(self._wide, partial(buffers.wide.take().rows, self._need)),
-            Part([mark for mark, _ in self._ready], partial(_array, [row for _, row in self._ready])),
+            Part(
+                partial(_marks, self._parameters, self._parameters_at),
+                partial(buffers.parameters.take().rows, self._need),
+            ),
+            Part(self._narrow.copy, partial(buffers.narrow.take().rows, self._need)),
+            Part(self._wide.copy, partial(buffers.wide.take().rows, self._need)),
+            Part([mark for mark, _ in self._ready].copy, partial(_array, [row for _, row in self._ready])),
         ]
         for groups, spread in self._spread.items():
             whole = sharded.reduce(torch.from_numpy(_array([row for _, row in spread])), groups)
-            parts.append(Part([mark for mark, _ in spread], whole.numpy))
+            parts.append(Part([mark for mark, _ in spread].copy, whole.numpy))
         waits: list[Copied] = []
         for (_, groups), found in self._afar.items():
             parts.append(self._leave(found, groups, waits))
@@ -225,7 +234,7 @@ class Gather:
             matrix = sharded.reduce(finished(matrix, n.to(matrix.device, non_blocking=True)), groups)
         copied = self._copier([matrix])
         waits.append(copied)
-        return Part([mark for mark, _, _ in found], partial(_arrived, copied, None if groups else sizes))
+        return Part([mark for mark, _, _ in found].copy, partial(_arrived, copied, None if groups else sizes))
 
     def _numbers_out(self, waits: list[Copied]) -> list[Callable[[], float]]:
         """How to read each own statistic, and behind them the factor and whether the step was skipped."""
@@ -260,6 +269,10 @@ class Gather:
             waits.append(copied)
             out.append(Bins(key, scaled, partial(_first, copied)))
         return out
+
+
+def _marks(keys: Sequence[list[int]], before: int) -> list[Mark]:
+    return [Mark(at, of) for at, of in enumerate(keys, before + 1)]
 
 
 def _zeros(n: int) -> Rows:

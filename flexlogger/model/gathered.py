@@ -23,9 +23,9 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Rows that are made the same way: `rows()` gives (K, 9) for the K marks."""
+    """Rows that are made the same way: `rows()` gives (K, 9) for the K `marks()`."""
 
-    marks: list[Mark]
+    marks: Callable[[], Sequence[Mark]]
     rows: Callable[[], Rows]
 
 
@@ -92,7 +92,7 @@ class Gathered:
     def read(self) -> Collected:
         """Make the numbers; any thread, once."""
         factor = self._factor()
-        marks = [mark for part in self._parts for mark in part.marks]
+        marks = [mark for part in self._parts for mark in part.marks()]
         parts = [part.rows() for part in self._parts]
         rows = np.concatenate(parts) if parts else np.zeros((0, len(COLUMNS)))
         if factor != 1.0:

@@ -25,11 +25,13 @@ class Capture:
     def arm(self, gather: Gather) -> None:
         """Watch every parameter with hooks of others; these keep their order, behind ours."""
         self._captured = []
-        for parameter, keys in self._reader.parameters():
-            hooks = parameter._post_accumulate_grad_hooks
+        self._reader.look(gather)
+        for parameter in self._reader.parameters:
+            hooks = parameter.tensor._post_accumulate_grad_hooks
             if hooks:
                 others = dict(hooks)
-                handle: Any = parameter.register_post_accumulate_grad_hook(_First(self, gather, keys))  # type: ignore[no-untyped-call]
+                first = _First(self, gather, parameter.grads)
+                handle: Any = parameter.tensor.register_post_accumulate_grad_hook(first)  # type: ignore[no-untyped-call]
                 ours = hooks[handle.id]
                 hooks.clear()  # autograd calls them in the order of insertion
                 hooks[handle.id] = ours

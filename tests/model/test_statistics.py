@@ -160,7 +160,7 @@ def test_several_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flexlogger.model.flat.PAGE", 100)
     tensors = [torch.randn(30 + n) for n in range(8)]
     gather = Gather(EVERYTHING.need, [])
-    gather.add_together([([key], tensor) for key, tensor in enumerate(tensors)], object())
+    gather.add_together([[key] for key in range(8)], tensors, object())
     rows = gather.finish().read().rows
     for tensor, row in zip(tensors, rows, strict=True):
         assert statistics_of(row) == pytest.approx(slow(tensor), rel=1e-5, abs=1e-6)
