@@ -85,6 +85,8 @@ class Client:
                 socket = client_socket(context, self._where, self._keys)
                 try:
                     self._talk(socket)
+                except zmq.Again:  # the connection is gone, and with it what took our messages
+                    self._tell_away()
                 except Exception as error:
                     faults.swallow("the monitor's sending", error)
                 finally:
@@ -130,12 +132,12 @@ class Client:
 
     def _send(self, socket: zmq.Socket[bytes], kind: bytes) -> None:
         head = Head(seq=self._outbox.last, next=self._outbox.first, client=self._id, name=self._name)
-        socket.send_multipart(message(kind, head))
+        socket.send_multipart(message(kind, head), zmq.NOBLOCK)
 
     def _send_states(self, socket: zmq.Socket[bytes]) -> None:
         while (parcel := self._outbox.next_parcel()) is not None:
             head = Head(seq=parcel.seq, client=self._id)
-            socket.send_multipart(message(protocol.DATA, head, parcel.frames), copy=parcel.size < 65536)
+            socket.send_multipart(message(protocol.DATA, head, parcel.frames), zmq.NOBLOCK, copy=parcel.size < 65536)
 
     def _hear(self, socket: zmq.Socket[bytes]) -> None:
         while True:
