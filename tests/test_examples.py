@@ -16,6 +16,7 @@ SAYS = {
     "iris.py": "test accuracy",
     "server_that_comes_and_goes.py": "all 1000 steps",
     "torchnet_meters.py": "ClassErrorMeter",
+    "tutorial.py": "use_model returns equal weights",
 }
 
 
@@ -23,6 +24,6 @@ SAYS = {
 def test_the_example_runs(example: Path, server: ServerProcess, tmp_path: Path) -> None:
     environment = os.environ | {"FLEXLOGGER_PORT": str(server.port), "FLEXLOGGER_DIR": str(tmp_path)}
     command = [sys.executable, "-W", "ignore", str(example)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert SAYS[example.name] in done.stdout

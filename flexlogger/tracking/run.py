@@ -7,6 +7,7 @@ import html
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import time
 from types import TracebackType
 from typing import Any, Self
@@ -63,7 +64,9 @@ class TrackedRun:
         self.config = Config(config, run.configure)
         self._known = Known(run, rules, self._rows.settle)
         self.summary = Summary(self._known, lambda info: run.event("summary", info))
-        self._artifacts = RunArtifacts(run.folder.parent, run.id, lambda info: run.event("artifact", info))
+        self._scratch = None if dashboard.runlog or dashboard.sinks else TemporaryDirectory(prefix="flexlogger-")
+        project = run.folder.parent if self._scratch is None else Path(self._scratch.name)
+        self._artifacts = RunArtifacts(project, run.id, lambda info: run.event("artifact", info))
 
     # ---- logging
 
@@ -82,7 +85,7 @@ class TrackedRun:
         nothing of the call, for what cannot be logged.
         """
         if self._finished:
-            raise RunLogError("log: the run is finished; call flexlogger.runs.init() for a new one")
+            self._refuse_finished("log")
         now = time()
         values: dict[str, float] = {}
         try:
@@ -120,6 +123,10 @@ class TrackedRun:
             told = "flexlogger: %s: expected at most %d bytes (max_media), but got %d; it is left out and counted"
             faults.log.warning(told, name, limit, size)
 
+    def _refuse_finished(self, call: str) -> None:
+        if self._finished:
+            raise RunLogError(f"{call}: the run is finished; call flexlogger.runs.init() for a new one")
+
     def define_metric(
         self,
         name: str,
@@ -139,6 +146,7 @@ class TrackedRun:
 
         Raises ValueRefusedError for a word that means nothing, with the nearest.
         """
+        self._refuse_finished("define_metric")
         rule = checked_rule(name, summary, goal, step_metric, hidden)
         if rule.step_metric in AXES:
             told = "flexlogger: define_metric: step_metric %r is the run's own %s; log yours under another name"
@@ -157,20 +165,24 @@ class TrackedRun:
         aliases: str | Sequence[str] | None = None,
     ) -> Artifact:
         """Log an artifact, or the file or folder at a path, and return it; see `RunArtifacts.log_artifact`."""
+        self._refuse_finished("log_artifact")
         return self._artifacts.log_artifact(artifact_or_path, name, type, aliases)
 
     def use_artifact(self, artifact_or_name: Artifact | str, type: str | None = None) -> Artifact:
         """Find `name`, `name:v3` or `name:alias` in the run's project; see `RunArtifacts.use_artifact`."""
+        self._refuse_finished("use_artifact")
         return self._artifacts.use_artifact(artifact_or_name, type)
 
     def log_model(
         self, path: str | os.PathLike[str], name: str | None = None, aliases: str | Sequence[str] | None = None
     ) -> Artifact:
         """Log the file or folder of a model as an artifact of type model."""
+        self._refuse_finished("log_model")
         return self._artifacts.log_model(path, name, aliases)
 
     def use_model(self, name: str) -> str:
         """Copy a model out and return the path of its file, or of its folder where it has several files."""
+        self._refuse_finished("use_model")
         return self._artifacts.use_model(name)
 
     # ---- looking
@@ -264,6 +276,8 @@ class TrackedRun:
         self.config.freeze(why)
         self.summary.freeze(why)
         self._run.leave(self, timeout)
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def __enter__(self) -> Self:
         return self

@@ -180,6 +180,9 @@ def test_disabled_leaves_nothing_behind(tmp_path: Path) -> None:
         wandb.log({"loss": loss})
     assert (wandb.config.lr, run.summary["loss"]) == (0.1, {"min": 1.0})
     assert run.url is None
+    (tmp_path / "model").write_text("weights")
+    wandb.log_model(tmp_path / "model", "model")
+    assert wandb.use_artifact("model").version == "v0"
     wandb.finish()
     assert not (tmp_path / "runs").exists()
 
