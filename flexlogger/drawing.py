@@ -61,6 +61,7 @@ class Drawing:
         self._closed = False
         self._pid = os.getpid()
         self._turn = threading.RLock()
+        self._tell = faults.Once()  # several views read the same files
         self._standby: Standby | None = None
         self._shared: list[View] = []
         self._targets: dict[Hashable, list[Target]] = {None: [t for t in views.targets if not t.shared]}
@@ -176,7 +177,7 @@ class Drawing:
         folder = self._identity.folder
         if self._log is None and not folder.is_dir():
             return None
-        return Tail(folder, self._log or folder / "none", ranks, resume=self._resume)
+        return Tail(folder, self._log or folder / "none", ranks, resume=self._resume, tell=self._tell)
 
     def add(self, who: Hashable, dashboard: Dashboard) -> None:
         """Feed the sink objects that a declaration brings from code too; its other sinks are the run's own."""
