@@ -12,6 +12,7 @@ import numpy as np
 from flexlogger import faults
 from flexlogger.records import Event, Item, Record
 from flexlogger.runs.format import plain
+from flexlogger.runs.secrets import hide
 
 MAX_NAMES = 10_000
 """Names summarised in all; more are only logged."""
@@ -66,7 +67,7 @@ class Summary:
         self.rules: list[dict[str, Any]] = []
         """The rules in force, in the order in which they were given."""
         self.set: dict[str, Any] = {}
-        """What the user set by hand."""
+        """What the user set by hand, without secrets."""
         self._columns: dict[str, _Column] = {}
         self._full = False
 
@@ -115,7 +116,7 @@ class Summary:
         for key in event.info.get("delete", ()):
             self.set.pop(key, None)
             self._columns.pop(key, None)
-        self.set.update(event.info.get("set", {}))
+        self.set.update(hide(event.info.get("set", {})))
 
     def _take(self, groups: Mapping[tuple[str, ...], Sequence[Mapping[str, float]]]) -> None:
         for names, group in groups.items():

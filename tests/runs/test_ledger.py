@@ -91,6 +91,7 @@ def test_secrets_stay_out_of_the_card() -> None:
         run(config={"api_key": "planted"}, notes="password=planted"),
         Event(2.0, "config", {"set": {"token": "planted"}}),
         Event(3.0, "about", {"notes": "see http://me:planted@host"}),
+        Event(4.0, "summary", {"set": {"token": "planted"}}),
     )
     assert "planted" not in repr(told)
     assert told.config == {"api_key": "***", "token": "***"}
