@@ -13,10 +13,11 @@ import zmq
 from flexlogger import faults
 from flexlogger.errors import WireError
 from flexlogger.monitor import protocol
-from flexlogger.monitor.keys import ClientKeys
 from flexlogger.monitor.outbox import Outbox
 from flexlogger.monitor.protocol import Head, message
-from flexlogger.monitor.sockets import client_socket
+from flexlogger.net.keys import ClientKeys
+from flexlogger.net.sockets import client_socket
+from flexlogger.net.tags import Message
 
 PING_S = 1.0
 GOODBYE_S = 1.0
@@ -150,7 +151,7 @@ class Client:
             except WireError as error:
                 self._refused(str(error))
 
-    def _understand(self, said: protocol.Message) -> None:
+    def _understand(self, said: Message[Head]) -> None:
         if said.kind == protocol.WELCOME and said.head.next < 0:
             self.connected.clear()  # a host that does not know us (any more): greet it again
             self._wake_now()

@@ -21,8 +21,8 @@ import msgspec
 import numpy as np
 
 from flexlogger.errors import WireError
+from flexlogger.net.tags import Frame
 
-Frame = bytes | memoryview
 MAX_DEPTH = 100
 """Dicts and lists inside one another."""
 _PLAIN = frozenset({float, int, str, bool, type(None), bytes})

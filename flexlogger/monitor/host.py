@@ -15,10 +15,11 @@ from zmq.utils.monitor import recv_monitor_message
 from flexlogger import faults
 from flexlogger.errors import WireError
 from flexlogger.monitor import protocol
-from flexlogger.monitor.codec import Frame, decode
-from flexlogger.monitor.keys import HostKeys
+from flexlogger.monitor.codec import decode
 from flexlogger.monitor.protocol import Head, message
-from flexlogger.monitor.sockets import Doorkeeper, host_socket
+from flexlogger.net.keys import HostKeys
+from flexlogger.net.sockets import Doorkeeper, host_socket
+from flexlogger.net.tags import Frame, Message
 
 POLL_MS = 500
 DAMAGED = object()
@@ -172,7 +173,7 @@ class Host:
             except WireError as error:
                 self._refuse(route.bytes, str(error))
 
-    def _understand(self, route: bytes, said: protocol.Message) -> None:
+    def _understand(self, route: bytes, said: Message[Head]) -> None:
         peer = self.peers.get(said.head.client)
         if said.kind == protocol.HELLO:
             self._welcome(route, said.head)
@@ -195,7 +196,7 @@ class Host:
         peer.heard = time.time()
         self._send(route, protocol.WELCOME, Head(next=peer.expected))
 
-    def _data(self, peer: Peer, said: protocol.Message) -> None:
+    def _data(self, peer: Peer, said: Message[Head]) -> None:
         peer.heard = time.time()
         seq = said.head.seq
         if seq < peer.expected:

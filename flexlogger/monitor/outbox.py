@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from flexlogger.monitor.codec import Frame
+from flexlogger.net.tags import Frame
 
 Policy = Literal["drop_oldest", "drop_newest", "wait"]
 WINDOW_BYTES = 32 * 2**20

@@ -17,24 +17,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import msgspec
 
-from flexlogger.errors import WireError
-from flexlogger.monitor.codec import Frame
+from flexlogger.net.tags import Dialect
 
-VERSION = 1
-MAGIC = b"FLX"
 HELLO, WELCOME, DATA, ACK, PING, END, BYE, REFUSED = b"H", b"W", b"D", b"A", b"P", b"E", b"B", b"R"
-MAX_MESSAGE = 2**30
-"""Largest frame either side reads; ZeroMQ drops the connection of a peer that announces a larger one."""
-MAX_FRAMES = 100_000
 MAX_NAME = 200
-
-_TAGS = {kind: MAGIC + bytes([VERSION]) + kind for kind in (HELLO, WELCOME, DATA, ACK, PING, END, BYE, REFUSED)}
-_KINDS = {tag: kind for kind, tag in _TAGS.items()}
 
 
 class Head(msgspec.Struct, omit_defaults=True):
@@ -46,51 +34,11 @@ class Head(msgspec.Struct, omit_defaults=True):
     name: str = ""
     why: str = ""
 
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Head).decode
-
-
-class Message(NamedTuple):
-    """A message that was understood."""
-
-    kind: bytes
-    head: Head
-    frames: Sequence[Frame]
+    def __post_init__(self) -> None:
+        if max(len(self.client), len(self.name)) > MAX_NAME:
+            raise ValueError(f"a name of more than {MAX_NAME} characters")
 
 
-def message(kind: bytes, head: Head | None = None, frames: Sequence[Frame] = ()) -> list[Frame]:
-    """The frames of a message.
-
-    >>> parse(message(ACK, Head(seq=7))).head.seq
-    7
-    """
-    return [_TAGS[kind], _encode(head or Head()), *frames]
-
-
-def parse(frames: Sequence[Frame]) -> Message:
-    """Understand a message; raise WireError where it is none of ours, of another version, or damaged.
-
-    >>> parse([b"FLX\\x02D", b""])
-    Traceback (most recent call last):
-    flexlogger.errors.WireError: a message of version 2; this is version 1: install the same flexlogger on both sides
-    """
-    if not 2 <= len(frames) <= MAX_FRAMES:
-        raise WireError(f"a message of {len(frames)} frames")
-    tag = bytes(frames[0][:6])
-    kind = _KINDS.get(tag)
-    if kind is None:
-        raise WireError(_strange(tag))
-    try:
-        head = _decode(frames[1])
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise WireError(f"a message whose head cannot be read ({error})") from error
-    if max(len(head.client), len(head.name)) > MAX_NAME:
-        raise WireError("a message whose sender has too long a name")
-    return Message(kind, head, frames[2:])
-
-
-def _strange(tag: bytes) -> str:
-    if tag[:3] == MAGIC and len(tag) > 3 and tag[3] != VERSION:
-        return f"a message of version {tag[3]}; this is version {VERSION}: install the same flexlogger on both sides"
-    return "a message that is none of ours"
+SPEECH = Dialect(b"FLX", 1, (HELLO, WELCOME, DATA, ACK, PING, END, BYE, REFUSED), Head)
+message = SPEECH.message
+parse = SPEECH.parse

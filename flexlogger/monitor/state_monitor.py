@@ -17,9 +17,9 @@ from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.monitor.client import Client
 from flexlogger.monitor.codec import encode
 from flexlogger.monitor.host import Host, Received
-from flexlogger.monitor.keys import client_keys, host_keys
 from flexlogger.monitor.outbox import Outbox, Policy
-from flexlogger.monitor.sockets import check_keys, endpoint
+from flexlogger.net.keys import client_keys, host_keys
+from flexlogger.net.sockets import check_keys, endpoint
 
 DEFAULT_PORT = 10086
 MAX_BYTES = 256 * 2**20

@@ -9,14 +9,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import zmq
 
 from flexlogger.errors import ValueRefusedError
 from flexlogger.monitor import protocol
-from flexlogger.monitor.keys import client_keys, host_keys, make_keys
 from flexlogger.monitor.protocol import Head, message
 from flexlogger.monitor.state_monitor import StateMonitor
+from flexlogger.net.keys import client_keys, host_keys, make_keys
 
 DEALER_GREETING = b"\xff" + b"\x00" * 8 + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\x00") + b"\x00" + b"\x00" * 31
 """How a ZMTP 3.0 connection without encryption begins."""
@@ -98,7 +99,7 @@ def raw(host: StateMonitor) -> Iterator[zmq.Socket[bytes]]:
         ([b"FLX\x01H", b"\xc1"], "whose head cannot be read"),
         ([b"FLX\x01H", b"\x91" * 5000], "whose head cannot be read"),
         (message(protocol.HELLO, Head(client="")), "without the client's id"),
-        (message(protocol.HELLO, Head(client="x" * 1000, next=0)), "too long a name"),
+        ([b"FLX\x01H", msgspec.msgpack.encode({"client": "x" * 1000})], "a name of more than 200 characters"),
     ],
 )
 def test_what_is_no_message_of_ours_is_answered_and_counted(

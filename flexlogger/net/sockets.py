@@ -1,4 +1,4 @@
-"""ZeroMQ sockets as both sides of a monitor want them."""
+"""ZeroMQ sockets as both sides of a connection want them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
 from flexlogger.errors import ServerError, ValueRefusedError
-from flexlogger.monitor.keys import ClientKeys, HostKeys
-from flexlogger.monitor.protocol import MAX_MESSAGE
+from flexlogger.net.keys import ClientKeys, HostKeys
 
+MAX_MESSAGE = 2**30
+"""Largest frame either side reads; ZeroMQ drops the connection of a peer that announces a larger one."""
 BEAT_MS = 1000
 DEAD_MS = 5000
 """A peer that says nothing for so long is taken for gone; both sides then connect anew."""

@@ -1,0 +1,1 @@
+"""What everything that leaves the process over ZeroMQ has in common: sockets, keys, tags of messages."""
