@@ -74,7 +74,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "pipe": ("errors", "records", "faults", "runs"),
     "runs": ("errors", "records", "faults"),
     "sinks": ("errors", "records", "faults", "screen", "runs", "plots"),
-    "replay": ("errors", "records", "faults", "runs", "sinks", "plots"),
+    "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
     "server": ("errors",),
 }
 """Part → what it may know of ours besides itself. Those not listed stand above the stages and wire or call them."""

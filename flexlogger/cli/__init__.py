@@ -15,7 +15,7 @@ COMMANDS = {
     "init": ("flexlogger.cli.init", "write a first config to start from"),
     "check": ("flexlogger.cli.check", "check a config; with --demo draw it from made-up data"),
     "schema": ("flexlogger.cli.schema", "print the JSON Schema of a config, for editors"),
-    "runs": ("flexlogger.cli.runs", "list, show, export or delete what was logged"),
+    "runs": ("flexlogger.cli.runs", "list, show, compare, export or delete runs"),
     "replay": ("flexlogger.cli.replay", "draw a run again from its log"),
     "presets": ("flexlogger.cli.presets", "list the presets, or show one"),
     "meters": ("flexlogger.cli.meters", "list the meter types, or show one"),

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from os import PathLike
 
 import msgspec
 
 from flexlogger import faults
-from flexlogger.errors import ServerError, ValueRefusedError, unknown
+from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.replay.source import Source
-from flexlogger.replay.where import Windows, windows_for
+from flexlogger.replay.where import Windows, reached, repair, windows_for
 from flexlogger.runs.card import Status
 from flexlogger.runs.find import FoundRun, base_dir, find_run, open_found
 from flexlogger.runs.segment import Damage
@@ -21,7 +22,6 @@ from flexlogger.sinks.terminal import TerminalSink
 from flexlogger.sinks.view import View
 from flexlogger.sinks.visdom import HttpSender, VisdomSink
 from flexlogger.sinks.where import server_of, token_of
-from flexlogger.sinks.wire import RefusedError
 
 LOOK_S = 0.5
 """How often a run that goes on is looked at."""
@@ -138,16 +138,8 @@ class Replay:
         self._show()
 
     def _show(self) -> None:
-        try:
+        with reached(self._windows.server) if self._windows is not None else nullcontext():
             self._sink.flush()
-        except RefusedError:
-            raise
-        except ServerError as error:
-            raise ServerError(f"{error}. {self._repair()}") from error
-
-    def _repair(self) -> str:
-        port = self._windows.server.port if self._windows is not None else 0
-        return f"Start a server with: flexlogger server --port {port}"
 
     def follow(self, stop: threading.Event) -> None:
         """Show what comes until the run has ended or `stop` is set; a dashboard that goes away is waited for."""
@@ -165,8 +157,9 @@ class Replay:
         self._followed = True
 
     def _view(self) -> View:
-        name = "visdom" if self._windows is not None else "terminal"
-        return View(self._sink, name, repair=self._repair())
+        if self._windows is None:
+            return View(self._sink, "terminal")
+        return View(self._sink, "visdom", repair=repair(self._windows.server))
 
     def _goes_on(self) -> bool:
         self.found = open_found(self.found.folder, time.time()) or self.found

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from flexlogger.config.names import name_refusal
+from flexlogger.errors import ServerError, ValueRefusedError
 from flexlogger.runs.claims import Claim, windows_claim
 from flexlogger.runs.find import FoundRun
-from flexlogger.sinks.wire import Address
+from flexlogger.sinks.wire import Address, RefusedError
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 
@@ -28,9 +32,36 @@ class Windows(msgspec.Struct, frozen=True):
         return f"{self.server}/env/{quote(self.env)}"
 
 
+def checked(what: str, name: str | None) -> None:
+    """Raise ValueRefusedError for a name that dashboards refuse."""
+    refusal = name_refusal(name) if name is not None else None
+    if refusal is not None:
+        raise ValueRefusedError(f"{what}: {refusal}")
+
+
+@contextmanager
+def reached(server: Address) -> Iterator[None]:
+    """Add to the error that nobody answers at `server` how one is started."""
+    try:
+        yield
+    except RefusedError:
+        raise
+    except ServerError as error:
+        raise ServerError(f"{error}. {repair(server)}") from error
+
+
+def repair(server: Address) -> str:
+    """What to do where no server answers."""
+    return f"Start a server with: flexlogger server --port {server.port}"
+
+
 def windows_for(found: FoundRun, server: Address, env: str | None, uid: str | None, now: float) -> Windows:
     """Return the windows to draw a run in. What is given is taken as it is; else they are those the run was drawn in,
-    or, where a live run draws these on this server, others: those of `ENV-replay` and `UID-replay`."""
+    or, where a live run draws these on this server, others: those of `ENV-replay` and `UID-replay`.
+
+    Raises ValueRefusedError for a name that dashboards refuse."""
+    checked("env", env)
+    checked("uid", uid)
     card = found.card
     own_env = card.env or found.id
     own_uid = card.uid or own_env

@@ -78,6 +78,17 @@ def window_id(uid: str, env: str, plot: str) -> str:
     return "flex_" + hashlib.blake2s("\0".join((uid, env, plot)).encode(), digest_size=10).hexdigest()
 
 
+def message(panel: Panel, env: str, uid: str, plot: str) -> dict[str, Any]:
+    """What a server is sent to show a plot's panel."""
+    return {
+        "win": window_id(uid, env, plot),
+        "eid": env,
+        "data": panel.data,
+        "layout": panel.layout,
+        "opts": panel.opts,
+    }
+
+
 class VisdomSink:
     """Draws a `Board` on a visdom server.
 
@@ -92,6 +103,11 @@ class VisdomSink:
         self._env = env
         self._uid = uid
         self._generation = 0
+
+    @property
+    def nonfinite(self) -> dict[str, dict[str, Any]]:
+        """The first value of each name that was not finite, among all that is drawn."""
+        return self.board.nonfinite
 
     def write(self, batch: Sequence[Item]) -> None:
         """Take items into the board."""
@@ -109,7 +125,7 @@ class VisdomSink:
         for plot in self.board.dirty():
             version = self.board.version(plot)
             try:
-                self._sender.send(self._window(plot, self.board.panel(plot)))
+                self._sender.send(self._message(plot))
             except RefusedError as error:
                 refused = refused or RefusedError(f"window {plot!r}: {error}")
                 continue
@@ -118,15 +134,8 @@ class VisdomSink:
         if refused is not None:
             raise refused
 
-    def _window(self, plot: str, panel: Panel) -> dict[str, Any]:
-        env = self.board.env_of(plot) or self._env
-        return {
-            "win": window_id(self._uid, env, plot),
-            "eid": env,
-            "data": panel.data,
-            "layout": panel.layout,
-            "opts": panel.opts,
-        }
+    def _message(self, plot: str) -> dict[str, Any]:
+        return message(self.board.panel(plot), self.board.env_of(plot) or self._env, self._uid, plot)
 
     def close(self) -> None:
         """Let go of the server."""
