@@ -20,6 +20,7 @@ from flexlogger.runs.format import VERSION, DamagedLineError, Header, Resume
 from flexlogger.runs.segment import READ_BYTES, Damage, SegmentReader, read_header, segments, start_of
 
 LEAST_BYTES = 1 << 16
+"""Read at a time where many segments are merged; and of each rank, so that ranks are never far apart."""
 SETTLED_S = 10.0
 """A last line that has been without its end for this long will not get one."""
 
@@ -38,7 +39,8 @@ class Tail:
     order. What a `resume` hides is left out, whichever segment says it.
 
     `skip` is the caller's own segment, whose items it has already; with it the `End` of other segments is left out
-    too, for they do not end this run. `ranks="first"` reads only what rank 0 wrote.
+    too, for they do not end this run. `ranks="first"` reads only what rank 0 wrote; with "all" a batch of each rank
+    takes turns with those of the others, about a thousand records long.
 
     What is damaged is counted in `damage` and told once for each segment, as is a file that cannot be read; it is
     tried again at the next `read`. Without `data`, values that are not scalars are left where they are.
@@ -141,7 +143,7 @@ class Tail:
         """A segment that nobody overlaps is handed over as it is read; those that overlap are merged up to where the
         first of them has to be read on."""
         active = [stream for stream in self._streams.values() if self._tried(stream.path, stream.look)]
-        chunk = max(LEAST_BYTES, READ_BYTES // max(1, len(active)))
+        chunk = LEAST_BYTES if self._ranks == "all" else max(LEAST_BYTES, READ_BYTES // max(1, len(active)))
         while active:
             first = min(active, key=_front)
             last = first.last if self._tried(first.path, partial(first.load, chunk)) else -math.inf
