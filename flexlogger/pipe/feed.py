@@ -134,9 +134,9 @@ class Feed:
                 continue
             for name, value in item.values.items():
                 if value - value != 0.0 and name not in self._nonfinite:
-                    info = {"name": name, "value": str(value), "step": item.step}
-                    self._nonfinite[name] = info
-                    events.append(Event(item.time, "nonfinite", info, item.step))
+                    first = {"value": str(value), "step": item.step}
+                    self._nonfinite[name] = first
+                    events.append(Event(item.time, "nonfinite", {"name": name, **first}, item.step))
         return events
 
     def note_drops(self, dropped: Counter[str]) -> None:
@@ -147,15 +147,21 @@ class Feed:
         self.write([Event(self._wall(), "drops", dict(dropped))])
 
     def status(self) -> dict[str, Any]:
-        """Counts, the log's place, first non-finite values and the health of each view."""
+        """Counts, the log's place, the health of each view, and the first value of each name that was not finite: as
+        the views know it, who see what other processes log and what was logged before the run was resumed."""
+        views = {view.name: view.status() for view in self.views}
+        nonfinite = dict(self._nonfinite)
+        for told in views.values():
+            nonfinite |= told.pop("nonfinite", {})
         return {
             "log": str(self.writer.path) if self.writer is not None else None,
             "written": self._written,
             "unencodable": self.writer.unencodable if self.writer is not None else 0,
+            "deleted": self.writer.lost if self.writer is not None else 0,
             "stuck": self.stuck,
             "refusals": self._refusals,
-            "nonfinite": dict(self._nonfinite),
-            "views": {view.name: view.status() for view in self.views},
+            "nonfinite": nonfinite,
+            "views": views,
         }
 
     # ---- the end

@@ -53,6 +53,8 @@ class Board:
         """What could not be drawn or understood, and how often."""
         self.events: Counter[str] = Counter()
         """Events seen, by kind."""
+        self.nonfinite: dict[str, dict[str, Any]] = {}
+        """The first value of each name that was not finite, and its step, as the log tells them."""
         self.ended: str | None = None
         """The status of the last `End`."""
         self._router = Router()
@@ -141,6 +143,7 @@ class Board:
             return
         axes: dict[str, Floats] = {}
         newest: dict[str, Latest] = {}
+        all_finite = bool(np.isfinite(rows.columns).all())
         for name, column in zip(names, rows.columns, strict=True):
             found = self._find(name, "scalar")
             if found is None:
@@ -150,6 +153,8 @@ class Board:
                 if route.x not in axes:
                     axes[route.x] = self._store.along(rows, route.x)
                 trace.extend(axes[route.x], column)
+                if not all_finite:
+                    trace.notice(rows.steps, axes[route.x], column)
             self._touch(route.plot)
             newest[name] = Latest("scalar", float(column[-1]), rows.last)
         self._store.latest.update(newest)
@@ -220,6 +225,9 @@ class Board:
             self._define(item)
         elif isinstance(item, Event):
             self.events[item.kind] += 1
+            if item.kind == "nonfinite" and "name" in item.info and len(self.nonfinite) < MAX_NAMES:
+                told = {"value": item.info.get("value"), "step": item.step}
+                self.nonfinite.setdefault(str(item.info.get("name")), told)
         elif isinstance(item, End):
             self.ended = item.status
         else:

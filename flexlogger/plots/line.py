@@ -7,30 +7,27 @@ from typing import Any
 import numpy as np
 
 from flexlogger.plots.bar import BarPlot
-from flexlogger.plots.style import WARN, axis, empty, figure, layout, literal, numbers, rgba
+from flexlogger.plots.marks import firsts, marks
+from flexlogger.plots.style import empty, figure, layout, literal, numbers, rgba
 from flexlogger.plots.thinning import Floats
 from flexlogger.plots.trace import Shown
 from flexlogger.plots.window import Line, Window
 from flexlogger.records import Panel
 
-_SYMBOLS = {"NaN": "x", "+Inf": "triangle-up", "-Inf": "triangle-down"}
 _FEW = 30  # points up to which a lone one, which no line reaches, is worth marking all of them
 
 
 class LinePlot:
-    """One line per scalar, named after its meter, with gaps and marks where it was not a number."""
+    """One line per scalar, named after its meter, with gaps and marks where it was not finite."""
 
     def draw(self, window: Window) -> Panel:
         """Draw the lines of all meters; without any, the bars of a vector too long for lines."""
         lines = [line for feed in window.feeds for line in feed.lines]
         if not lines and window.values("vector"):
             return BarPlot().draw(window)
-        names = dict(enumerate(window.plot.opts.get("legend", ())))
-        data = [
-            trace
-            for index, line in enumerate(lines)
-            for trace in _traces(window, line, literal(names.get(index, line.name)))
-        ]
+        legend = dict(enumerate(window.plot.opts.get("legend", ())))
+        names = [literal(legend.get(index, line.name)) for index, line in enumerate(lines)]
+        data = [trace for line, name in zip(lines, names, strict=True) for trace in _traces(window, line, name)]
         look = layout(window, _xlabel(window), _unit(window))
         shown = [line.shown for line in lines if len(line.shown.x)]
         look["hovermode"] = "x unified" if len(lines) <= 10 else "closest"
@@ -38,6 +35,8 @@ class LinePlot:
             empty(look)
         elif window.plot.opts.get("xtype") != "log":
             look["xaxis"] |= _whole_ticks(shown)
+        if told := firsts(window, lines, names):
+            look["annotations"] = told
         return figure(window, data, look)
 
 
@@ -73,7 +72,7 @@ def _traces(window: Window, line: Line, name: str) -> list[dict[str, Any]]:
         traces.append(raw | {"showlegend": False, "legendgroup": name, "hoverinfo": "skip"})
     traces.append(main)
     if len(shown.mark_x):
-        traces.append(_marks(window, line, name))
+        traces.append(marks(window, line, name))
     return traces
 
 
@@ -113,34 +112,6 @@ def _band(line: Line, name: str, log: bool) -> list[dict[str, Any]]:
     look = {"mode": "none", "fill": "toself", "fillcolor": rgba(line.color, 0.18)}
     told = {"name": f"{name} (band)", "legendgroup": name, "showlegend": False, "hoverinfo": "skip"}
     return [{"type": "scatter"} | look | told | outline]
-
-
-def _marks(window: Window, line: Line, name: str) -> dict[str, Any]:
-    """Marks stand at the height of the last finite value before them, or of the first one after."""
-    shown = line.shown
-    finite = np.isfinite(shown.y)
-    if finite.any():
-        before = np.searchsorted(shown.x[finite], shown.mark_x) - 1
-        heights = shown.y[finite][np.maximum(before, 0)]
-    else:
-        heights = np.full(len(shown.mark_x), 1.0 if axis(window, "y")["type"] == "log" else 0.0)
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": f"{name} (not finite)",
-        "legendgroup": name,
-        "showlegend": False,
-        "x": numbers(shown.mark_x),
-        "y": numbers(heights),
-        "text": list(shown.mark_kind),
-        "hovertemplate": "%{text}<extra>" + name + "</extra>",
-        "marker": {
-            "symbol": [_SYMBOLS[kind] for kind in shown.mark_kind],
-            "size": 9,
-            "color": WARN,
-            "line": {"color": line.color, "width": 1.5},
-        },
-    }
 
 
 def smoothed(y: Floats, weight: float) -> Floats:

@@ -14,16 +14,25 @@ MARKS = 100
 _BATCH = 2048  # pending points that are worth one pass over what is kept
 
 
+class First(msgspec.Struct, frozen=True):
+    """The point of the lowest step whose y is not finite."""
+
+    step: float
+    x: float
+
+
 class Shown(msgspec.Struct, frozen=True):
     """What a window shows of a trace, sorted by x.
 
-    `y` is NaN at a gap. `mark_x` and `mark_kind` ('NaN', '+Inf', '-Inf') are the gaps' places and why they are there.
+    `y` is NaN at a gap. `mark_x` and `mark_kind` ('NaN', '+Inf', '-Inf') are the gaps' places and why they are there;
+    `first` is the one of the lowest step, where that is known.
     """
 
     x: Floats
     y: Floats
     mark_x: Floats
     mark_kind: tuple[str, ...]
+    first: First | None = None
 
 
 def kind_of(y: float) -> str:
@@ -57,6 +66,7 @@ class Trace:
         self.count = 0
         self.skipped = 0
         self.nonfinite = {"NaN": 0, "+Inf": 0, "-Inf": 0}
+        self.first: First | None = None
         self.work = 0
         """Points looked at while thinning, in all: stays proportional to `count`."""
         self.level = LOWEST
@@ -88,11 +98,26 @@ class Trace:
         self._pending[1, start:end] = new_y
         self._fill = end
 
+    def notice(self, steps: Floats, xs: Floats, ys: Floats) -> None:
+        """Look for the first point that is not finite among points at these steps, three arrays (N,).
+
+        >>> trace = Trace()
+        >>> trace.notice(np.array([7.0, 5.0]), np.array([0.7, 0.5]), np.array([np.nan, np.inf]))
+        >>> trace.first
+        First(step=5.0, x=0.5)
+        """
+        bad = np.flatnonzero(~np.isfinite(ys) & np.isfinite(xs))
+        if len(bad):
+            at = bad[np.argmin(steps[bad])]
+            if self.first is None or steps[at] < self.first.step:
+                self.first = First(float(steps[at]), float(xs[at]))
+
     def take_over(self, other: Trace) -> None:
         """Start from what another trace still has, and from its counts: a window's limit or scale was changed."""
         other.shown()
         self._take(np.concatenate((other._x, other._marks_x)), np.concatenate((other._y, other._marks_y)))
         self.count, self.skipped, self.nonfinite = other.count, other.skipped, dict(other.nonfinite)
+        self.first = other.first
 
     def shown(self) -> Shown:
         """Return what to draw now: at most `max_points` points, gaps and marks together."""
@@ -103,7 +128,8 @@ class Trace:
         x = np.concatenate((self._x, self._marks_x))
         y = np.concatenate((self._y, np.full(len(self._marks_x), np.nan)))
         order = np.argsort(x, kind="stable")
-        return Shown(x[order], y[order], self._marks_x, tuple(map(kind_of, self._marks_y.tolist())))
+        first = self.first if self.first is not None and self.first.x in self._marks_x else None
+        return Shown(x[order], y[order], self._marks_x, tuple(map(kind_of, self._marks_y.tolist())), first)
 
     def _take(self, new_x: Floats, new_y: Floats) -> None:
         if not np.isfinite(new_x).all():

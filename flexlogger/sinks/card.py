@@ -50,6 +50,11 @@ class CardSink:
         self._beat = 0.0
         self._refused_since: float | None = None
 
+    @property
+    def nonfinite(self) -> dict[str, dict[str, Any]]:
+        """The first value of each name that was not finite, in the whole run."""
+        return self._ledger.nonfinite
+
     def write(self, batch: Sequence[Item]) -> None:
         """Take items in log order."""
         self._ledger.write(batch)

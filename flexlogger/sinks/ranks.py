@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from flexlogger.records import Definition, Item, MeterDef, Output, PlotDef, Record, Step
+from flexlogger.records import Definition, Event, Item, MeterDef, Output, PlotDef, Record, Step
 from flexlogger.sinks.merged import OneDashboard
 
 STEPS = 4096
@@ -63,7 +63,7 @@ class AcrossRanks:
                 self._declared = item
                 taken.append(self._definition(item.time))
             else:
-                taken.append(item)
+                taken.append(_of_rank(item, rank))
         return taken + means
 
     def _named(self, record: Record, rank: int) -> Record:
@@ -132,6 +132,13 @@ class AcrossRanks:
                 outputs[name] = Output(name, "scalar", output.unit, False)
         display = {**meter.display, "band": SPREAD}
         return msgspec.structs.replace(meter, outputs=tuple(outputs.values()), display=display)
+
+
+def _of_rank(item: Item, rank: int) -> Item:
+    """An event that names a value, with the name that the value has here."""
+    if not isinstance(item, Event) or item.kind != "nonfinite":
+        return item
+    return msgspec.structs.replace(item, info={**item.info, "name": f"{item.info.get('name')}@rank{rank}"})
 
 
 def _is_line(output: Output) -> bool:

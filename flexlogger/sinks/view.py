@@ -122,7 +122,8 @@ class View:
 
     def status(self) -> dict[str, Any]:
         """Health: ok, consecutive failures, the last error, how often and for how many seconds in all (until the try
-        that succeeded) it was away, flushes done, items never shown, lines found damaged."""
+        that succeeded) it was away, flushes done, items never shown, lines found damaged; and what the sink knows of
+        the first values that were not finite."""
         away = self._failures > 0
         return {
             "ok": not away,
@@ -134,6 +135,7 @@ class View:
             "unseen": self._handover.unseen,
             "damaged": self._handover.damaged,
             "behind": self._handover.behind,
+            "nonfinite": dict(getattr(self._sink, "nonfinite", {})),
         }
 
     # ---- the thread

@@ -47,7 +47,7 @@ def drawn(
     xaxis: Mapping[str, Any] | None = None,
 ) -> Chart:
     """Draw feeds as a plot of type `plot` with options `opts`; `notes` on what is not in it stand below the x axis."""
-    panel = load(plot).draw(Window(PlotDef("", plot, dict(opts)), tuple(feeds)))
+    panel = load(plot).draw(Window(PlotDef("", plot, dict(opts), str(opts.get("xlabel"))), tuple(feeds)))
     look = panel.layout
     look["xaxis"] |= xaxis or {}
     look["annotations"] = [*look.get("annotations", ()), *map(_below, notes, range(len(notes)))]
