@@ -19,7 +19,8 @@ from typing import Any, TextIO, cast
 SHARE = 20
 """Lines that a print has erased are drawn again at once, but drawing takes at most this part of the time."""
 
-_SAVE, _RESTORE, _DOWN, _CLEAR_LINE, _CLEAR_BELOW = "\x1b7", "\x1b8", "\x1bD", "\x1b[2K", "\x1b[J"
+_SAVE, _RESTORE, _DOWN = "\x1b7", "\x1b8", "\x1bD"
+_CLEAR_LINE, _CLEAR_REST, _CLEAR_BELOW = "\x1b[2K", "\x1b[K", "\x1b[J"
 _VERTICAL = re.compile(r"\n|\x1b\[(\d*)([AB])")
 
 
@@ -65,7 +66,6 @@ class Screen:
     def release(self, owner: object, last: Iterable[str] = ()) -> None:
         """Take an owner's lines away; `last` is printed and stays."""
         with self._lock:
-            self._erase()
             if self._shown.pop(owner, None) is not None and not self._shown:
                 self._unwrap()
             self.say(last)
@@ -76,8 +76,8 @@ class Screen:
         with self._lock:
             if text:
                 self._erase()
-                self._put("\n" + text if self._within else text)
-                self._within = False
+                self._put(_down(self._below) + ("\n" if self._within or self._below else "") + text)
+                self._below, self._within = 0, False
             self._draw()
 
     def clear(self) -> None:
@@ -123,8 +123,9 @@ class Screen:
         if not lines:
             self._erase()
             return
-        needed = self._below + len(lines) + 1  # the first is empty, for a line that somebody prints past us
-        text = _DOWN * needed + f"\x1b[{needed}A" + _SAVE + _down(self._below) + f"\r{_DOWN}{_CLEAR_LINE}"
+        needed = self._below + len(lines) + 1  # the first is empty, for what somebody prints past us
+        text = "" if self._within or self._below else _CLEAR_REST  # … who may have come down to our lines
+        text += _DOWN * needed + f"\x1b[{needed}A" + _SAVE + _down(self._below) + f"\r{_DOWN}{_CLEAR_LINE}"
         text += "".join(f"\r{_DOWN}{_CLEAR_LINE}{line}" for line in lines) + _CLEAR_BELOW + _RESTORE
         started = self._clock()
         self._put(text)
@@ -162,6 +163,13 @@ class _Wrapped:
 
     def __iter__(self) -> Any:
         return iter(self.stream)
+
+    def __eq__(self, other: object) -> bool:
+        """Bars that were made before are asked whether they write to the same stream as this."""
+        return True if other is self or other is self.stream else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.stream)
 
 
 def _down(lines: int) -> str:

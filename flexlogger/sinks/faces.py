@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flexlogger.records import Step
@@ -42,7 +42,7 @@ def head(latest: Latest, now: float) -> list[Word]:
     words = [Word(f"step {_step(latest.step)}" + (f" of {_step(pace.total)}" if pace.total else ""), "bold")]
     if pace.share is not None:
         words.append(Word(f"{pace.share:.0%}"))
-    if pace.left is not None:
+    if pace.left:
         words.append(Word(f"{duration(pace.left)} left"))
     if pace.in_epoch is not None:
         number, share, left = pace.in_epoch
@@ -84,7 +84,7 @@ def columns(latest: Latest) -> list[Column]:
     spread = {base: meter for name, meter in latest.meters.items() if (base := _base(name, latest)) is not None}
     steps = any(meter.step != latest.step or _bad(meter) for _, meter in rows)
     table = [
-        Column("meter", 0, [Word(_clean(name), "bad" if _bad(meter) else "") for name, meter in rows], to_right=False),
+        Column("meter", 0, [Word(clean(name), "bad" if _bad(meter) else "") for name, meter in rows], to_right=False),
         Column("last", 0, [Word(_number(meter.last), "bad" if _bad(meter) else "bold") for _, meter in rows]),
         Column("±", 2, [Word(_number(spread[name].last) if name in spread else "", "dim") for name, _ in rows]),
         Column("min", 1, [Word(_number(meter.low) if meter.low <= meter.high else "") for _, meter in rows]),
@@ -118,7 +118,7 @@ def _step(step: Step) -> str:
     return f"{step:,}" if isinstance(step, int) else f"{step:,.6g}"
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Text without what would move the cursor."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
@@ -198,7 +198,7 @@ def plain_line(latest: Latest) -> str | None:
         return None
     for _, meter in fresh:
         meter.fresh = False
-    values = [f"{_clean(name)} {_number(meter.last)}" for name, meter in fresh[:PLAIN_VALUES]]
+    values = [f"{clean(name)} {_number(meter.last)}" for name, meter in fresh[:PLAIN_VALUES]]
     if len(fresh) > PLAIN_VALUES:
         values.append(f"and {len(fresh) - PLAIN_VALUES} more")
     pace = [word.text for word in speed(latest.pace)[:1]]
@@ -208,8 +208,8 @@ def plain_line(latest: Latest) -> str | None:
     return _GAP.join([step, *values, *([f"({', '.join(pace)})"] if pace else [])])
 
 
-def html_table(latest: Latest, status: Mapping[str, Any] | None, now: float) -> str:
-    """A table for a notebook."""
+def html_table(latest: Latest, status: Mapping[str, Any] | None, now: float, messages: Sequence[str]) -> str:
+    """A table for a notebook, and messages below it."""
     colours = {"dim": "opacity:.6", "bold": "font-weight:bold", "bad": "font-weight:bold;color:#c62828"}
 
     def span(word: Word, tag: str = "span") -> str:
@@ -221,4 +221,5 @@ def html_table(latest: Latest, status: Mapping[str, Any] | None, now: float) -> 
     rows += ["".join(span(cell, "td") for cell in cells) for cells in zip(*(c.cells for c in table), strict=True)]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     top, bottom = ("".join(map(span, words)) for words in (head(latest, now), health(status) if status else []))
-    return f"<div>{top}</div><table>{body}</table><div>{bottom}</div>"
+    notes = "".join(f"<div>{span(Word(f'! {message}'))}</div>" for message in messages)
+    return f"<div>{top}</div><table>{body}</table><div>{bottom}</div>{notes}"

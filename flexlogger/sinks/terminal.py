@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TextIO
 
@@ -18,6 +19,10 @@ LINE_S = 1.0
 """Plain lines are at least so far apart."""
 OTHERS_LINES = 6
 """Lines of a terminal that are left to what the training prints."""
+
+
+MESSAGES = 5
+"""A notebook's table keeps the newest of them."""
 
 
 class TerminalSink:
@@ -78,8 +83,8 @@ def _face(out: TextIO | None, clock: Callable[[], float]) -> Face:
     on = screen.screen() if out is None else screen.Screen(out) if screen.is_terminal(out) else None
     if on is not None:
         return OnScreen(on, clock)
-    if out is None and (display := _notebook()) is not None:
-        return InNotebook(display, clock)
+    if out is None and (notebook := _notebook()) is not None:
+        return InNotebook(*notebook, clock)
     return Lines(out, clock)
 
 
@@ -90,6 +95,7 @@ class OnScreen:
         self._screen = on
         self._clock = clock
         self._colour = "NO_COLOR" not in os.environ
+        on.show(self, ())  # whoever prints from now on prints above the table that is to come
 
     def show(self, latest: Latest, status: Mapping[str, Any] | None) -> None:
         self._say(latest)
@@ -100,7 +106,7 @@ class OnScreen:
         self._screen.release(self, self._lines(latest, status) if latest.meters else ())
 
     def _say(self, latest: Latest) -> None:
-        self._screen.say(f"! {message}" for message in latest.messages())
+        self._screen.say(f"! {faces.clean(message)}" for message in latest.messages())
 
     def _lines(self, latest: Latest, status: Mapping[str, Any] | None) -> list[str]:
         columns, lines = self._screen.size()
@@ -122,7 +128,7 @@ class Lines:
 
     def end(self, latest: Latest, status: Mapping[str, Any] | None) -> None:
         out = self._out or sys.stderr
-        lines = [f"! {message}" for message in latest.messages()]
+        lines = [f"! {faces.clean(message)}" for message in latest.messages()]
         line = faces.plain_line(latest)
         if line is not None:
             lines.append(line)
@@ -134,16 +140,16 @@ class Lines:
 class InNotebook:
     """A table in the output of the cell that was running when the first value came."""
 
-    def __init__(self, display: Callable[..., Any], clock: Callable[[], float]) -> None:
+    def __init__(self, display: Callable[..., Any], html: Callable[[str], Any], clock: Callable[[], float]) -> None:
         self._display = display
+        self._html = html
         self._clock = clock
         self._handle: Any = None
+        self._messages: deque[str] = deque(maxlen=MESSAGES)
 
     def show(self, latest: Latest, status: Mapping[str, Any] | None) -> None:
-        from IPython.display import HTML
-
-        notes = "".join(f"<div>! {message}</div>" for message in latest.messages())
-        shown = HTML(faces.html_table(latest, status, self._clock()) + notes)
+        self._messages.extend(latest.messages())
+        shown = self._html(faces.html_table(latest, status, self._clock(), list(self._messages)))
         if self._handle is None and latest.meters:
             self._handle = self._display(shown, display_id=True)
         elif self._handle is not None:
@@ -152,11 +158,11 @@ class InNotebook:
     end = show
 
 
-def _notebook() -> Callable[..., Any] | None:
-    """What shows things in the notebook that this process is the kernel of, if it is one."""
+def _notebook() -> tuple[Callable[..., Any], Callable[[str], Any]] | None:
+    """What shows things in the notebook that this process is the kernel of, if it is one, and what HTML is there."""
     if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
         return None
     from IPython import get_ipython
-    from IPython.display import display
+    from IPython.display import HTML, display
 
-    return display if get_ipython() is not None else None
+    return (display, HTML) if get_ipython() is not None else None
