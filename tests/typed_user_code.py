@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 import flexlogger
+import flexlogger.runs as wandb
 from flexlogger import ConfigError, FlexLogger, UnknownNameError, get_preset_logger, preset_info
 from flexlogger.server.process import start_server
 from flexlogger.sinks.memory import MemorySink
@@ -45,3 +46,25 @@ def train(folder: Path) -> dict[str, list[str]]:
     with start_server(folder) as server:
         print(server.url, flexlogger.meter_types(), preset_info("loss").plots[0].type)
     return other.get_definitions()
+
+
+def track(model: torch.nn.Module, folder: Path) -> str:
+    with wandb.init(project="demo", tags=["a"], config={"lr": 0.1}, dir=folder, resume="allow", mode="offline") as run:
+        wandb.define_metric("val/*", summary="min,last", step_metric="epoch")
+        table = wandb.Table(columns=["x", "y"], data=[[1, 2]])
+        wandb.log({"loss": torch.tensor(0.5), "table": table, "line": wandb.plot.line(table, "x", "y")}, step=3)
+        run.log({"image": wandb.Image(torch.zeros(3, 4, 4)), "val/loss": 0.5}, commit=False)
+        wandb.config.lr = wandb.config["lr"] / 2
+        wandb.summary["acc"] = 0.5
+        run.summary.update({"best": run.summary["loss"]})
+        artifact = wandb.Artifact("words", type="dataset")
+        artifact.add(table, "counts")
+        version: str = run.log_artifact(artifact).version
+        url: str | None = run.url
+        current: wandb.TrackedRun | None = wandb.run
+        print(url, version, current is run, run.step + 1, run.dir / "run.json", flexlogger.runs.login())
+        with FlexLogger({"loss": {}}, {"train_loss": {"type": "AverageValueMeter", "target": "loss"}}) as stat:
+            stat.log()
+        path: str = wandb.use_model("model:best")
+    wandb.finish()
+    return path
