@@ -11,7 +11,8 @@ from flexlogger import faults
 
 
 def tell(status: Mapping[str, Any], complete: bool, folder: Path) -> None:
-    """Warn, a line each, of what a closed pipe's `status` says was dropped, and of what a log or a view lacks.
+    """Warn, a line each, of what a closed pipe's `status` says was dropped, of views that were away for a while, and of
+    what a log or a view lacks.
 
     `complete` says whether everything was written and shown.
     """
@@ -20,6 +21,7 @@ def tell(status: Mapping[str, Any], complete: bool, folder: Path) -> None:
     if status["unencodable"]:
         faults.log.warning("flexlogger: %d records could not be encoded", status["unencodable"])
     if complete:
+        _tell_outages(status["views"])
         return
     if status["log"] is None:
         faults.log.warning("flexlogger: the dashboard is not complete, and without a run log it stays so")
@@ -32,3 +34,11 @@ def tell(status: Mapping[str, Any], complete: bool, folder: Path) -> None:
             folder,
             shlex.quote(str(folder)),
         )
+
+
+def _tell_outages(views: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, view in views.items():
+        if view["outages"]:
+            times = "once" if view["outages"] == 1 else f"{view['outages']} times"
+            away = view["away_s"]
+            faults.log.warning("flexlogger: %s was away %s, %.0f s in all; it shows everything", name, times, away)
