@@ -55,6 +55,7 @@ def check(training: Training, report: dict[str, Any], dashboard: Dashboard) -> d
     assert any(not ok for _, ok, _ in report["views"]), "status() says so while it lasts"
     assert took["longest_own_ms"] <= LONGEST_CALL_MS
     assert view["outages"] == len(away)
+    assert [said for _, said in report["said"]][-1].startswith(f"flexlogger: visdom was away {len(away)} times")
     return {**took, "points": truth.count, "lost": 0, "outages": OUTAGES, "told": len(away), "away_s": view["away_s"]}
 
 
