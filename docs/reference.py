@@ -8,23 +8,34 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import flexlogger
 from flexlogger.catalog import Option
 
+OF_THE_RUN = ("config", "run", "summary")
+"""Variables of the run API that belong to whichever run is open."""
 FOLDER = Path(__file__).parent / "reference"
 
 
 def pages() -> dict[str, str]:
     """Every page by file name."""
-    return {"api.md": api(), "meters.md": meters(), "plots.md": plots(), "presets.md": presets()}
+    return {
+        "api.md": api("API", flexlogger),
+        "runs.md": api("The run API", flexlogger.runs),
+        "meters.md": meters(),
+        "plots.md": plots(),
+        "presets.md": presets(),
+    }
 
 
-def api() -> str:
-    """The public names of the package, with what their docstrings say."""
-    parts = ["# API"]
-    for name in flexlogger.__all__:
-        thing = getattr(flexlogger, name)
+def api(title: str, module: ModuleType) -> str:
+    """The public names of a module, with what their docstrings say."""
+    parts = [f"# {title}"]
+    for name in module.__all__:
+        if name in OF_THE_RUN:
+            continue
+        thing = getattr(module, name)
         parts.append(f"## {name}\n\n{_described(name, thing)}")
         if inspect.isclass(thing) and not issubclass(thing, Exception):
             parts += [f"### {name}.{verb}\n\n{_described(verb, method)}" for verb, method in _methods(thing)]
