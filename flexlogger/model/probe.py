@@ -62,7 +62,6 @@ class Probe:
         self._same_grads = wanted.get("grad_in") is not None and wanted.get("grad_in") == wanted.get("grad_out")
         self._root = id(model)
         self._handles: list[Any] = []
-        weakref.finalize(self, _remove, self._handles)
         self._lock = threading.Lock()  # autograd runs a thread a device
         self.generation = 0
         self.own = 0.0
@@ -92,7 +91,8 @@ class Probe:
     def disarm(self) -> None:
         """Watch no more. Hooks on the tensors of a graph that is still alive do nothing."""
         self.generation += 1
-        _remove(self._handles)
+        while self._handles:
+            self._handles.pop().remove()
         self._values.clear()
         self._hooks.clear()
 
@@ -232,11 +232,6 @@ class Probe:
         except Exception as error:
             self._failed(error)
         self.own += perf_counter() - start
-
-
-def _remove(handles: list[Any]) -> None:
-    while handles:
-        handles.pop().remove()
 
 
 _STRANGER = Site({})

@@ -70,7 +70,7 @@ class TooledModel:
         self.plan = Plan(model, sources, stats, layers, biases, allow_imports)
         self._collector = Collector(unwrapped(model), self.plan, scaler, bins, sample)
         self._handles: list[Any] = []
-        weakref.finalize(self, _remove, self._handles)
+        weakref.finalize(self, _let_go, self._handles, self._collector).atexit = False
         self._auto = optimizer is not None
         """Whether the optimizer's steps end ours; a logger's `step` takes that over."""
         self._counted = optimizer is not None
@@ -176,8 +176,8 @@ class TooledModel:
 
     def remove(self) -> None:
         """Stop for good: the optimizer and torch forget us too."""
-        self.clear()
-        _remove(self._handles)
+        self._latest = None
+        _let_go(self._handles, self._collector)
         self._collector.broken = self._collector.broken or "removed"
 
     def _look_for_unseen(self) -> None:
@@ -213,9 +213,10 @@ def _unseen(names: list[str]) -> str:
     )
 
 
-def _remove(handles: list[Any]) -> None:
+def _let_go(handles: list[Any], collector: Collector) -> None:
     while handles:
         handles.pop().remove()
+    collector.disarm()
 
 
 class _BeforeStep:
