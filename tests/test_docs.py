@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flexlogger import FlexLogger
 from flexlogger.config.load import load
-from flexlogger.server.process import ServerProcess
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,30 +22,6 @@ def test_the_whole_config_passes_the_check(tmp_path: Path) -> None:
     path = tmp_path / "dashboard.yaml"
     path.write_text(text, encoding="utf-8")
     assert [plot.name for plot in load(path).plots] == ["loss", "acc", "confusion", "rate"]
-
-
-def test_the_log_reader_that_is_shown_reads_a_log() -> None:
-    with FlexLogger({"loss": {}}, {"train_loss": {"type": "AverageValueMeter", "target": "loss"}}, sinks=[]) as stat:
-        for n in range(3):
-            stat.add(train_loss=float("nan") if n == 1 else n / 2)
-            stat.log(n)
-    (code,) = blocks(ROOT / "docs" / "runlog.md", "python")
-    namespace: dict[str, object] = {"FOLDER": stat.folder}
-    exec(code, namespace)
-    assert str(namespace["losses"]) == "[(0, 0.0), (1, nan), (2, 1.0)]"
-
-
-def test_the_scripts_of_the_run_api_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ServerProcess, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FLEXLOGGER_PORT", str(server.port))
-    for code in blocks(ROOT / "docs" / "runs.md", "python"):
-        exec(code, {})
-    url, entries, table = capsys.readouterr().out.splitlines()
-    assert url.startswith(f"http://localhost:{server.port}/env/")
-    assert entries == "{'min': 0.3333333333333333, 'last': 0.3333333333333333} {'best': 0.5}"
-    assert table == "Table(2 rows of word, n)"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
