@@ -35,6 +35,22 @@ class Shown(msgspec.Struct, frozen=True):
     first: First | None = None
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    """What a trace has thinned so far: finite points and marks, each sorted by x, at what level, and what it counted
+    on the way: points without a place, and those that are not finite by kind."""
+
+    x: Floats
+    y: Floats
+    marks_x: Floats
+    marks_y: Floats
+    level: int
+    skipped: int
+    nonfinite: dict[str, int]
+
+
+_NOTHING = _Kept(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), LOWEST, 0, {"NaN": 0, "+Inf": 0, "-Inf": 0})
+
+
 def kind_of(y: float) -> str:
     """Name a non-finite number.
 
@@ -64,32 +80,50 @@ class Trace:
         self.max_points = max_points
         self.log = log
         self.count = 0
-        self.skipped = 0
-        self.nonfinite = {"NaN": 0, "+Inf": 0, "-Inf": 0}
         self.first: First | None = None
         self.work = 0
         """Points looked at while thinning, in all: stays proportional to `count`."""
-        self.level = LOWEST
-        self._x = np.zeros(0)
-        self._y = np.zeros(0)
-        self._marks_x = np.zeros(0)
-        self._marks_y = np.zeros(0)
+        self._kept = _NOTHING
+        self._now: _Kept | None = _NOTHING  # with what is pending; None until somebody looks
         self._pending = np.empty((2, 16))
         self._fill = 0
         # A mark costs two points, the gap in the line and the mark itself, and may take a quarter of the room.
         self._max_marks = min(MARKS, (max_points - 4) // 8)
         self._batch = max(_BATCH, max_points)
 
+    @property
+    def level(self) -> int:
+        """The level of the buckets that what is shown was thinned into."""
+        return self._seen().level
+
+    @property
+    def skipped(self) -> int:
+        """How many points had an x that is not finite."""
+        return self._seen().skipped
+
+    @property
+    def nonfinite(self) -> dict[str, int]:
+        """How many points had a y that is not finite, by kind."""
+        return dict(self._seen().nonfinite)
+
     def extend(self, xs: ArrayLike, ys: ArrayLike) -> None:
-        """Take points: two arrays (N,) of numbers, in order of arrival."""
+        """Take points: two arrays (N,) of numbers, in order of arrival.
+
+        They are thinned by the batch, each as large as the others: so what is kept follows from the points and their
+        order alone, not from how many came at once or from who looked when.
+        """
         new_x, new_y = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
         self.count += len(new_x)
+        self._now = None
+        while self._fill + len(new_x) >= self._batch:
+            room = self._batch - self._fill
+            self._wait(new_x[:room], new_y[:room])
+            self._settle()
+            new_x, new_y = new_x[room:], new_y[room:]
+        self._wait(new_x, new_y)
+
+    def _wait(self, new_x: Floats, new_y: Floats) -> None:
         start, end = self._fill, self._fill + len(new_x)
-        if end > self._batch:
-            waiting = self._pending[:, :start]
-            self._fill = 0
-            self._take(np.concatenate((waiting[0], new_x)), np.concatenate((waiting[1], new_y)))
-            return
         if end > self._pending.shape[1]:
             grown = np.empty((2, min(self._batch, max(2 * start, end))))
             grown[:, :start] = self._pending[:, :start]
@@ -97,6 +131,11 @@ class Trace:
         self._pending[0, start:end] = new_x
         self._pending[1, start:end] = new_y
         self._fill = end
+
+    def _settle(self) -> None:
+        """Thin what is pending into what is kept."""
+        self._kept = self._thinned(self._pending[0, : self._fill], self._pending[1, : self._fill])
+        self._fill = 0
 
     def notice(self, steps: Floats, xs: Floats, ys: Floats) -> None:
         """Look for the first point that is not finite among points at these steps, three arrays (N,).
@@ -114,53 +153,52 @@ class Trace:
 
     def take_over(self, other: Trace) -> None:
         """Start from what another trace still has, and from its counts: a window's limit or scale was changed."""
-        other.shown()
-        self._take(np.concatenate((other._x, other._marks_x)), np.concatenate((other._y, other._marks_y)))
-        self.count, self.skipped, self.nonfinite = other.count, other.skipped, dict(other.nonfinite)
-        self.first = other.first
+        had = other._seen()
+        kept = self._thinned(np.concatenate((had.x, had.marks_x)), np.concatenate((had.y, had.marks_y)))
+        self._kept = self._now = msgspec.structs.replace(kept, skipped=had.skipped, nonfinite=had.nonfinite)
+        self.count, self.first = other.count, other.first
 
     def shown(self) -> Shown:
         """Return what to draw now: at most `max_points` points, gaps and marks together."""
-        if self._fill:
-            waiting = self._pending[:, : self._fill].copy()
-            self._fill = 0
-            self._take(waiting[0], waiting[1])
-        x = np.concatenate((self._x, self._marks_x))
-        y = np.concatenate((self._y, np.full(len(self._marks_x), np.nan)))
+        now = self._seen()
+        x = np.concatenate((now.x, now.marks_x))
+        y = np.concatenate((now.y, np.full(len(now.marks_x), np.nan)))
         order = np.argsort(x, kind="stable")
-        first = self.first if self.first is not None and self.first.x in self._marks_x else None
-        return Shown(x[order], y[order], self._marks_x, tuple(map(kind_of, self._marks_y.tolist())), first)
+        first = self.first if self.first is not None and self.first.x in now.marks_x else None
+        return Shown(x[order], y[order], now.marks_x, tuple(map(kind_of, now.marks_y.tolist())), first)
 
-    def _take(self, new_x: Floats, new_y: Floats) -> None:
-        if not np.isfinite(new_x).all():
-            usable = np.isfinite(new_x)
-            self.skipped += int(len(usable) - usable.sum())
-            new_x, new_y = new_x[usable], new_y[usable]
-        self._count_nonfinite(new_y)
-        x = np.concatenate((self._x, self._marks_x, new_x))
-        y = np.concatenate((self._y, self._marks_y, new_y))
+    def _seen(self) -> _Kept:
+        if self._now is None:
+            self._now = self._thinned(self._pending[0, : self._fill], self._pending[1, : self._fill])
+        return self._now
+
+    def _thinned(self, new_x: Floats, new_y: Floats) -> _Kept:
+        """What is kept, with new points thinned into it."""
+        old = self._kept
+        usable = np.isfinite(new_x)
+        skipped = old.skipped + int(len(usable) - usable.sum())
+        new_x, new_y = new_x[usable], new_y[usable]
+        x = np.concatenate((old.x, old.marks_x, new_x))
+        y = np.concatenate((old.y, old.marks_y, new_y))
         self.work += len(x)
         x, y = _latest(x, y)
         finite = np.isfinite(y)
-        if not finite.all():
-            self._marks_x = x[~finite][: self._max_marks].copy()
-            self._marks_y = y[~finite][: self._max_marks].copy()
-            x, y = x[finite], y[finite]
-        else:
-            self._marks_x = self._marks_y = np.zeros(0)
-        limit = self.max_points - 2 * len(self._marks_x)
+        marks_x, marks_y = x[~finite][: self._max_marks], y[~finite][: self._max_marks]
+        x, y, level = x[finite], y[finite], old.level
+        limit = self.max_points - 2 * len(marks_x)
         if len(x) > limit:
-            chosen, self.level, looks = thin(along(x, self.log), y, limit, self.level)
+            chosen, level, looks = thin(along(x, self.log), y, limit, level)
             self.work += looks * len(x)
             x, y = x[chosen], y[chosen]
-        self._x, self._y = x, y
+        return _Kept(x, y, marks_x, marks_y, level, skipped, _counted(old.nonfinite, new_y))
 
-    def _count_nonfinite(self, ys: Floats) -> None:
-        bad = ys[~np.isfinite(ys)]
-        if len(bad):
-            self.nonfinite["NaN"] += int(np.isnan(bad).sum())
-            self.nonfinite["+Inf"] += int((bad == np.inf).sum())
-            self.nonfinite["-Inf"] += int((bad == -np.inf).sum())
+
+def _counted(before: dict[str, int], ys: Floats) -> dict[str, int]:
+    bad = ys[~np.isfinite(ys)]
+    if not len(bad):
+        return before
+    found = {"NaN": np.isnan(bad).sum(), "+Inf": (bad == np.inf).sum(), "-Inf": (bad == -np.inf).sum()}
+    return {kind: count + int(found[kind]) for kind, count in before.items()}
 
 
 def _latest(x: Floats, y: Floats) -> tuple[Floats, Floats]:

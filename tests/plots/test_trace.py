@@ -121,6 +121,21 @@ def test_the_later_of_two_points_at_one_x_wins(arrivals, max_points, cuts):
         assert line(shown) == {(x, y) for x, y in newest.items() if math.isfinite(y)}
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([40, 200, 2000, 3000]), st.booleans(), cuts)
+def test_what_is_kept_follows_from_the_points_and_their_order_alone(seed, max_points, ordered, cuts):
+    random = np.random.default_rng(seed)
+    x = np.arange(7000.0) if ordered else random.integers(0, 7000, 7000).astype(float)
+    y = random.normal(size=7000)
+    y[random.integers(0, 7000, 5)] = np.nan
+    at_once, watched = Trace(max_points), Trace(max_points)
+    at_once.extend(x, y)
+    feed(watched, list(zip(x.tolist(), y.tolist(), strict=True)), cuts)
+    assert np.array_equal(watched.shown().x, at_once.shown().x)
+    assert np.array_equal(watched.shown().y, at_once.shown().y, equal_nan=True)
+    assert (watched.level, watched.nonfinite) == (at_once.level, at_once.nonfinite)
+
+
 @pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
 def test_a_million_points_leave_two_thousand_and_cost_linear_work(order):
     n = 1_000_000
