@@ -6,6 +6,7 @@ FlexLoggerError
 ├── ValueRefusedError    a call was given a value it cannot take, such as a step that is NaN (also a ValueError)
 ├── MissingExtraError    an optional library is not installed (also an ImportError); names the pip line
 ├── RunLogError          a run log cannot be opened or written
+├── RanksError           the ranks of a training did not meet; names those that were missing
 ├── WireError            what came over a socket is not what was agreed
 ├── ArtifactError        an artifact cannot be stored, or what is stored is damaged
 └── SinkError            a view cannot take its batch now
@@ -76,6 +77,10 @@ class MissingExtraError(FlexLoggerError, ImportError):
 
 class RunLogError(FlexLoggerError):
     """A run log cannot be opened, read or written."""
+
+
+class RanksError(FlexLoggerError):
+    """The ranks of a training did not meet where they have to."""
 
 
 class ArtifactError(FlexLoggerError):

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping
 from flexlogger.channels import Channel
 from flexlogger.config.model import Dashboard, MeterConfig
 from flexlogger.errors import ConfigError, FlexLoggerError, Problem
+from flexlogger.meeting import meeting
 from flexlogger.meters.build import build_meter
+from flexlogger.meters.reduced import Reduced
 from flexlogger.plots.catalog import PLOTS
+from flexlogger.ranks import this_rank
 from flexlogger.records import Kind, PlotDef
 
 
@@ -38,6 +41,8 @@ def build_channels(
 
 def _channel(config: MeterConfig, plot: PlotDef, allow_imports: tuple[str, ...]) -> Channel:
     meter = build_meter(config.type, config.opts, kind_hint=_kind(plot), allow_imports=allow_imports)
+    if config.reduce and this_rank().world > 1:
+        meter = Reduced(config.name, meter, meeting())
     labels = plot.opts.get("labels", ())
     return Channel(config, meter, tuple(map(str, labels)) if isinstance(labels, (list, tuple)) else ())
 

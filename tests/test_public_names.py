@@ -16,6 +16,7 @@ NAMES = [
     "MissingExtraError",
     "PlotInfo",
     "PresetInfo",
+    "RanksError",
     "RunLogError",
     "ServerError",
     "SinkError",

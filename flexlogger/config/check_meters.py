@@ -54,6 +54,7 @@ class Meter(msgspec.Struct):
             labels=tuple(str(label) for label in values.get("labels", ())),
             display=disclose(self.display),
             unit=values.get("unit"),
+            reduce=values.get("reduce", False),
             place=self.section.place,
         )
 
@@ -77,6 +78,7 @@ class MeterCheck:
         if node is not None:
             meter.type = self._type(node, meter)
             self._yields(meter)
+            self._reduces(meter)
         meter.unit = section.values.get("unit", meter.unit)
         self._display(meter)
         self._labels(meter)
@@ -129,6 +131,14 @@ class MeterCheck:
         good = len(self._problems.found) == before
         meter.outputs = declared_outputs(known, meter.opts) if good else info.outputs
         meter.unit = info.unit
+
+    def _reduces(self, meter: Meter) -> None:
+        known = _catalog_name(meter.type)
+        if meter.section.values.get("reduce") and not (known is not None and METERS[known].reduces):
+            what = known or (meter.type if isinstance(meter.type, str) else describe(meter.type))
+            able = ", ".join(name for name, info in METERS.items() if info.reduces)
+            message = f"{what} cannot be reduced over ranks; leave it out, or take one of: {able}"
+            self._problems.add(meter.section.at("reduce"), meter.section.to("reduce"), message)
 
     def _display(self, meter: Meter) -> None:
         display = subsection(meter.section, "display", DISPLAY, self._problems)

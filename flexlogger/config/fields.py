@@ -52,6 +52,7 @@ METER = (
     Option("display", ("object",), "how its traces look"),
     Option("labels", ("array",), "names of the entries of its vector or matrix", items=("string", "integer", "number")),
     Option("unit", _TEXT, "unit of its values; meters of one plot share it"),
+    Option("reduce", _YES_NO, "log it over all ranks, which all have to call log then", False),
 )
 
 LAYOUT = (

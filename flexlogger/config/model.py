@@ -21,6 +21,7 @@ class MeterConfig(msgspec.Struct, frozen=True):
     labels: tuple[str, ...] = ()
     display: dict[str, Any] = {}
     unit: str | None = None
+    reduce: bool = False
     implicit: bool = False
     """True for the LastValueMeter that a plot gets which no meter names."""
     place: Place = Place()

@@ -79,6 +79,7 @@ def _plot(plot: PlotDef) -> dict[str, Any]:
 
 def _meter(meter: MeterConfig) -> dict[str, Any]:
     said = {"type": meter.type, "target": meter.target, "opts": meter.opts, "display": meter.display}
+    said |= {"reduce": True} if meter.reduce else {}
     labels = {"labels": list(meter.labels)} if meter.labels else {}
     return said | labels | ({"unit": meter.unit} if meter.unit is not None else {})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -24,6 +24,7 @@ class AccuracyMeter(BaseMeter):
     """
 
     outputs = METERS["AccuracyMeter"].outputs
+    additive: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.reset()
@@ -49,6 +50,16 @@ class AccuracyMeter(BaseMeter):
     def collect(self) -> dict[str, Any]:
         """{'': fraction}, a float or a 0-d tensor on its device."""
         return {"": number(self._fraction())}
+
+    def state(self) -> torch.Tensor:
+        """[hits, count]."""
+        hits = float(self._hits.read()) if self._n else 0.0
+        return torch.tensor([hits, self._n], dtype=torch.float64)
+
+    def collect_over(self, states: torch.Tensor) -> dict[str, Any]:
+        """As `collect`, over all ranks."""
+        hits, n = states.sum(0)
+        return {"": float(hits / n)}
 
     def _fraction(self) -> torch.Tensor:
         if not self._n:

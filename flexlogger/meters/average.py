@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import reduce
 from typing import Any, ClassVar
 
 import torch
@@ -29,6 +30,7 @@ class AverageValueMeter(NumberMeter):
 
     outputs = METERS["AverageValueMeter"].outputs
     single: ClassVar[bool] = True
+    additive: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,6 +78,16 @@ class AverageValueMeter(NumberMeter):
     def collect(self) -> dict[str, Any]:
         """{'': mean}, and from two numbers on '.std'."""
         return self._moments().collect()
+
+    def state(self) -> torch.Tensor:
+        """[mean, squared deviations, count]."""
+        found = self._moments()
+        return torch.tensor([float(found.mean), float(found.m2), found.n], dtype=torch.float64)
+
+    def collect_over(self, states: torch.Tensor) -> dict[str, Any]:
+        """As `collect`, over all ranks."""
+        ranks = [Moments(int(n), mean, m2) for mean, m2, n in states.tolist()]
+        return reduce(Moments.merge, ranks).collect()
 
 
 def _count(n: Any) -> int:

@@ -29,6 +29,7 @@ _INFOS = (
         f"value: {_NUMBER}; n (optional): a count of at least 1, for n samples of mean value",
         "(mean, std), std with n - 1 in the denominator",
         outputs=(Output(), _STD),
+        reduces=True,
         example=_yaml("AverageValueMeter"),
     ),
     MeterInfo(
@@ -38,6 +39,7 @@ _INFOS = (
         "output and target: tensors, arrays or lists of one shape",
         "float",
         (Option("root", ("boolean",), "take the square root", False),),
+        reduces=True,
         example=_yaml("MSEMeter", "mse", "root: true", "test_mse"),
     ),
     MeterInfo(
@@ -51,6 +53,7 @@ _INFOS = (
             Option("normalized", ("boolean",), "divide each row by its sum", False),
         ),
         (Output(kind="matrix", shape=(None, None)),),
+        reduces=True,
         example=_yaml("ConfusionMeter", "confusion", "k: 10, normalized: true", "test_confusion"),
     ),
     MeterInfo(
@@ -65,6 +68,7 @@ _INFOS = (
         ),
         (Output(unit="%"),),
         "%",
+        reduces=True,
         example=_yaml("ClassErrorMeter", "error", "topk: [1, 5]", "test_error"),
     ),
     MeterInfo(
@@ -131,6 +135,7 @@ _INFOS = (
         "Smallest of what was added since the last reset.",
         f"value: {_NUMBER}",
         "float",
+        reduces=True,
         example=_yaml("MinMeter"),
     ),
     MeterInfo(
@@ -139,6 +144,7 @@ _INFOS = (
         "Largest of what was added since the last reset.",
         f"value: {_NUMBER}",
         "float",
+        reduces=True,
         example=_yaml("MaxMeter"),
     ),
     MeterInfo(
@@ -147,6 +153,7 @@ _INFOS = (
         "Sum of what was added since the last reset.",
         f"value: {_NUMBER}",
         "float",
+        reduces=True,
         example=_yaml("SumMeter", "seen", meter="samples"),
     ),
     MeterInfo(
@@ -157,6 +164,7 @@ _INFOS = (
         "float",
         outputs=(Output(unit="1/s"),),
         unit="1/s",
+        reduces=True,
         example=_yaml("RateMeter", "speed", meter="samples_per_second"),
     ),
     MeterInfo(
@@ -178,6 +186,7 @@ _INFOS = (
         "float",
         outputs=(Output(unit="fraction"),),
         unit="fraction",
+        reduces=True,
         example=_yaml("AccuracyMeter", "acc", meter="test_acc"),
     ),
     MeterInfo(

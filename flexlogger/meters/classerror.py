@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -22,6 +22,8 @@ class ClassErrorMeter(BaseMeter):
     >>> meter.value()
     [50.0, 0.0]
     """
+
+    additive: ClassVar[bool] = True
 
     def __init__(self, topk: int | Iterable[int] = (1,), accuracy: bool = False) -> None:
         entries = [topk] if isinstance(topk, int) else list(topk)
@@ -65,14 +67,27 @@ class ClassErrorMeter(BaseMeter):
 
     def collect(self) -> dict[str, Any]:
         """{'': percentage}, or {'@1': …, '@5': …} for several k: floats or 0-d tensors on their device."""
-        return {output.name: number(p) for output, p in zip(self.outputs, self._percents().unbind(), strict=True)}
+        return self._named(self._percents())
+
+    def state(self) -> torch.Tensor:
+        """[hits of each k, count]."""
+        hits = self._hits.read().cpu() if self._n else torch.zeros(len(self.topk))
+        return torch.cat([hits.double(), torch.tensor([float(self._n)], dtype=torch.float64)])
+
+    def collect_over(self, states: torch.Tensor) -> dict[str, Any]:
+        """As `collect`, over all ranks."""
+        total = states.sum(0)
+        return self._named(self._percents_of(total[:-1], total[-1]))
+
+    def _named(self, percents: torch.Tensor) -> dict[str, Any]:
+        return {output.name: number(p) for output, p in zip(self.outputs, percents.unbind(), strict=True)}
 
     def _percents(self) -> torch.Tensor:
-        if not self._n:
-            return torch.full((len(self.topk),), math.nan)
-        hits = self._hits.read()
-        counted = hits if self.accuracy else self._n - hits
-        return counted.to(widest(hits.device)) / self._n * 100.0
+        return self._percents_of(self._hits.read(), self._n) if self._n else torch.full((len(self.topk),), math.nan)
+
+    def _percents_of(self, hits: torch.Tensor, n: int | torch.Tensor) -> torch.Tensor:
+        counted = hits if self.accuracy else n - hits
+        return counted.to(widest(hits.device)) / n * 100.0
 
     def reset(self) -> None:
         """Forget everything."""

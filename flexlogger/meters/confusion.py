@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ class ConfusionMeter(BaseMeter):
     array([[1, 0],
            [1, 1]])
     """
+
+    additive: ClassVar[bool] = True
 
     def __init__(self, k: int, normalized: bool = False) -> None:
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
@@ -88,6 +90,14 @@ class ConfusionMeter(BaseMeter):
     def collect(self) -> dict[str, Any]:
         """{'': matrix}, on its device."""
         return {"": Payload("matrix", self._matrix(self._all()))}
+
+    def state(self) -> torch.Tensor:
+        """[counts of each cell, of what is outside, count]."""
+        return torch.cat([self._all().cpu().double(), torch.tensor([float(self._n)], dtype=torch.float64)])
+
+    def collect_over(self, states: torch.Tensor) -> dict[str, Any]:
+        """As `collect`, over all ranks."""
+        return {"": Payload("matrix", self._matrix(states.sum(0)[:-1].to(torch.int64)))}
 
     def _all(self) -> torch.Tensor:
         return self._counts.read() if self._n else torch.zeros(self.k * self.k + 1, dtype=torch.int64)

@@ -15,6 +15,7 @@ class _Reduced(NumberMeter):
     """One number kept of all, by a reduction that does not mind in which groups it is made."""
 
     single: ClassVar[bool] = True
+    additive: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +47,14 @@ class _Reduced(NumberMeter):
     def collect(self) -> dict[str, Any]:
         """{'': number}, a float or a 0-d tensor on its device."""
         return {"": self._result()}
+
+    def state(self) -> torch.Tensor:
+        """[number, 1], or zeros."""
+        return torch.tensor([0.0, 0.0] if self.empty else [float(self._result()), 1.0], dtype=torch.float64)
+
+    def collect_over(self, states: torch.Tensor) -> dict[str, Any]:
+        """As `collect`, over all ranks."""
+        return {"": self._reduce([number for number, count in states.tolist() if count])}
 
     def _reduce(self, values: list[float]) -> float:
         raise NotImplementedError

@@ -13,7 +13,8 @@ class MeterInfo(msgspec.Struct, frozen=True):
 
     `path` is where its class stands (``module:Class``), `takes` what `add` accepts and `returns` what `value` gives, in
     words with shapes and dtypes. `outputs` are what it logs with default options (`declared_outputs` knows given ones).
-    `syncs` is True where `add` or `log` may wait for an accelerator; `value` always does.
+    `syncs` is True where `add` or `log` may wait for an accelerator; `value` always does. `reduces` is True where a
+    config may say `reduce: true`.
     """
 
     name: str
@@ -25,6 +26,7 @@ class MeterInfo(msgspec.Struct, frozen=True):
     outputs: tuple[Output, ...] = (Output(),)
     unit: str = ""
     syncs: bool = False
+    reduces: bool = False
     example: str = ""
 
     def __str__(self) -> str:
@@ -34,5 +36,6 @@ class MeterInfo(msgspec.Struct, frozen=True):
             *(["options:", *options] if options else []),
             *([f"unit: {self.unit}"] if self.unit else []),
             *(["add or log may wait for an accelerator"] if self.syncs else []),
+            *(["can be reduced over ranks (reduce: true)"] if self.reduces else []),
         ]
         return "\n".join(lines + ([f"example: {self.example}"] if self.example else []))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -27,6 +27,7 @@ class MSEMeter(BaseMeter):
     """
 
     outputs = METERS["MSEMeter"].outputs
+    additive: ClassVar[bool] = True
 
     def __init__(self, root: bool = False) -> None:
         self.root = root
@@ -55,10 +56,21 @@ class MSEMeter(BaseMeter):
         """{'': error}, a float or a 0-d tensor on its device."""
         return {"": number(result) if isinstance(result := self._result(), torch.Tensor) else result}
 
+    def state(self) -> torch.Tensor:
+        """[sum of squares, count]."""
+        total = float(self._sum.read()) if self._n else 0.0
+        return torch.tensor([total, self._n], dtype=torch.float64)
+
+    def collect_over(self, states: torch.Tensor) -> dict[str, Any]:
+        """As `collect`, over all ranks."""
+        total, n = states.sum(0)
+        return {"": float(self._mean(total, n))}
+
     def _result(self) -> Number:
-        if not self._n:
-            return math.nan
-        mean = self._sum.read() / self._n
+        return self._mean(self._sum.read(), self._n) if self._n else math.nan
+
+    def _mean(self, total: torch.Tensor, n: int | torch.Tensor) -> torch.Tensor:
+        mean = total / n
         return mean.sqrt() if self.root else mean
 
     def reset(self) -> None:
