@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flexlogger import faults
@@ -65,7 +65,7 @@ def __getattr__(name: str) -> Any:
     if name == "run":
         return _open()
     if name in ("config", "summary"):
-        return getattr(_current, name) if _open() is not None else _NotOpen(name)
+        return getattr(_current, name) if _open() is not None else _Whichever(name)
     raise AttributeError(f"module 'flexlogger.runs' has no attribute {name!r}")
 
 
@@ -191,19 +191,35 @@ def _needed(call: str) -> TrackedRun:
     return current
 
 
-class _NotOpen:
-    """Stands for the config or summary of a run that is not open: any use of it says so."""
+class _Whichever:
+    """The config or summary of the run that is open when it is used, for who takes hold of it before `init`."""
 
     def __init__(self, what: str) -> None:
         vars(self)["_what"] = what
 
-    def _refuse(self, *_: Any) -> Any:
-        _needed(vars(self)["_what"])
+    def _current(self) -> Any:
+        what = vars(self)["_what"]
+        return getattr(_needed(what), what)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        self._refuse()
+        return getattr(self._current(), name)
 
-    __setattr__ = __getitem__ = __setitem__ = __delitem__ = _refuse
-    __contains__ = __iter__ = __len__ = _refuse
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._current(), name, value)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._current()[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._current()[name] = value
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._current()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._current())
+
+    def __len__(self) -> int:
+        return len(self._current())

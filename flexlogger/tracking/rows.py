@@ -66,6 +66,8 @@ class Held:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._cell: deque[Row] = deque()
+        self.keeps = True
+        """False in a forked child, whose worker may not be running: nothing is kept back there."""
 
     def put(self, row: Row) -> None:
         """Keep a row; the one before was taken."""
@@ -88,6 +90,7 @@ class Held:
     def forget(self) -> None:
         """Drop it: in a forked child it is the parent's."""
         self._cell.clear()
+        self.keeps = False
 
 
 class Rows:
@@ -187,8 +190,9 @@ class Rows:
         """Send a row off where its step ends, else keep it back: for a moment, with commit=False for good."""
         self._open = not ends
         if ends:
+            self.step = math.floor(row.step) + 1
+        if ends or not self._held.keeps:
             self._send(row)
-            self.step = math.floor(self.step) + 1
         else:
             row.due = math.inf if commit is False else row.due
             self._held.put(row)

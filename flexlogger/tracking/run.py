@@ -98,7 +98,7 @@ class TrackedRun:
             if isinstance(data, Mapping):
                 raise
             raise ValueRefusedError(f"log: expected a dict of names and values, but got {data!r}") from None
-        if not self._windows.knows(values):
+        if not self._windows.knows(values.keys()):
             self._windows.meet(values)
         self._known.newest.update(values)
         if values:
@@ -262,8 +262,8 @@ class TrackedRun:
         return self._run.flush(timeout, views)
 
     def finish(self, exit_code: int | None = None, timeout: float = CLOSE_S) -> None:
-        """End the run, as crashed where `exit_code` is not 0. Waits at most `timeout` seconds for artifacts, as long
-        for the log, and as long for the dashboards; what is left is in the log."""
+        """End the run, as crashed where `exit_code` is not 0. Waits for artifacts while they are being stored, and
+        at most `timeout` seconds for the log, and as long for the dashboards; what is left is in the log."""
         if self._finished:
             return
         self._finished = True

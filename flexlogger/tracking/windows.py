@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from flexlogger.config.model import Dashboard
 from flexlogger.plots.routing import MAX_AUTOMATIC
@@ -42,9 +42,9 @@ class Windows:
         """Names met, and whether each is a vector."""
         self._tell()
 
-    def knows(self, names: Iterable[str]) -> bool:
+    def knows(self, names: Set[str]) -> bool:
         """True where every one of these names was met before."""
-        return self._known.keys() >= names if isinstance(names, set) else all(name in self._known for name in names)
+        return self._known.keys() >= names
 
     def meet(self, names: Iterable[str], vectors: Iterable[str] = ()) -> None:
         """Take note of names that are logged, and declare those that need it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -152,6 +153,28 @@ def test_before_init_every_call_says_what_to_do(call: Any) -> None:
     with pytest.raises(RunLogError, match=r"no run is open; call flexlogger\.runs\.init\(\) first"):
         call()
     wandb.finish()
+
+
+def test_config_and_summary_taken_hold_of_before_init_are_the_open_runs() -> None:
+    config, summary = wandb.config, wandb.summary
+    wandb.init(config={"lr": 0.1}, **OFFLINE)
+    config.depth = 3
+    summary["acc"] = 0.5
+    assert (config["lr"], list(config), "acc" in summary) == (0.1, ["lr", "depth"], True)
+    assert wandb.config.depth == 3
+
+
+def test_a_forked_worker_logs_into_the_run() -> None:
+    run = wandb.init(**OFFLINE)
+    run.log({"loss": 1.0}, commit=False)
+    worker = multiprocessing.get_context("fork").Process(target=lambda: wandb.log({"seen": 2.0}, step=3))
+    worker.start()
+    worker.join()
+    wandb.finish()
+    reader = RunReader(run.dir)
+    assert reader.series("seen")[1].tolist() == [2.0]
+    assert reader.series("loss")[1].tolist() == [1.0]
+    assert card_of(run).status == "finished"
 
 
 def test_login_has_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,9 +66,9 @@ class Declared:
 
 def test_scalars_need_no_declaration() -> None:
     declared = Declared()
-    assert not declared.windows.knows({"loss": 1.0})
+    assert not declared.windows.knows({"loss"})
     declared.windows.meet(["loss", "acc"])
-    assert declared.windows.knows({"loss": 1.0})
+    assert declared.windows.knows({"loss"})
     assert (declared.times, declared.plots) == (1, ())
 
 

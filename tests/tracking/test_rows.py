@@ -188,6 +188,9 @@ def test_a_forked_child_does_not_send_what_its_parent_keeps_back(bench: Bench) -
     bench.readback.forget()
     bench.rows.release()
     assert bench.records() == []
+    bench.log(step=1, b=1.0)
+    bench.log(c=1.0, commit=False)
+    assert bench.records() == [(1, {"b": 1.0}), (1, {"c": 1.0})], "and keeps nothing back itself"
 
 
 @pytest.mark.parametrize("step", [True, math.nan, math.inf, "3", [1], torch.tensor(1)])
