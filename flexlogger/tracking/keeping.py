@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,13 +154,13 @@ class RunArtifacts:
 
     # ---- the end
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all that was logged is stored; False where some of it failed, which was told, or time ran out."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+    def wait(self, patience: float | None = None) -> bool:
+        """Wait until all that was logged is stored, however long that takes, unless nothing moves for `patience`
+        seconds; False where some of it is not stored. What failed was told."""
         done = True
         for storing in list(self._pending):
             try:
-                storing.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+                storing.wait(patience=patience)
             except FlexLoggerError:
                 done = False
         return done

@@ -19,6 +19,8 @@ from flexlogger.tracking.progress import Progress
 from flexlogger.tracking.sources import Source
 from flexlogger.tracking.store import ArtifactStore
 
+POLL_S = 0.1
+
 
 class Copied(NamedTuple):
     """A source's content as it was: a copy of ours, or an entry where the store has it already."""
@@ -98,20 +100,32 @@ class Storing:
     def run(self) -> None:
         """Hash what was copied, move it into the store and publish the version; the outcome is the future's."""
         try:
-            entries = tuple(self._adopt(each) for each in self._copied)
-            draft = msgspec.structs.replace(self._draft, digest=digest_of(entries), entries=entries)
-            made = self._store.publish(draft, self._staging)
-            self._note(made)
-            self.future.set_result(made)
+            outcome: Manifest | FlexLoggerError = self._publish()
         except OSError as error:
-            self._failed(refused(self.name, self._store, error))
+            outcome = refused(self.name, self._store, error)
         except FlexLoggerError as error:
-            self._failed(error)
+            outcome = error
         except Exception as error:
             faults.swallow("storing an artifact", error)
-            self.future.set_exception(ArtifactError(f"artifact {self.name}: storing it failed ({error})"))
-        finally:
-            shutil.rmtree(self._staging, ignore_errors=True)
+            outcome = ArtifactError(f"artifact {self.name}: storing it failed ({error})")
+        shutil.rmtree(self._staging, ignore_errors=True)
+        if isinstance(outcome, Manifest):
+            self._tell(outcome)
+            self.future.set_result(outcome)
+        else:
+            faults.log.warning("flexlogger: %s", outcome)
+            self.future.set_exception(outcome)
+
+    def _publish(self) -> Manifest:
+        entries = tuple(self._adopt(each) for each in self._copied)
+        draft = msgspec.structs.replace(self._draft, digest=digest_of(entries), entries=entries)
+        return self._store.publish(draft, self._staging)
+
+    def _tell(self, made: Manifest) -> None:
+        try:
+            self._note(made)
+        except Exception as error:
+            faults.swallow("noting an artifact", error)
 
     def _adopt(self, copied: Copied) -> Entry:
         if copied.entry is not None:
@@ -122,22 +136,18 @@ class Storing:
     def _advance(self, size: int) -> None:
         self._done += size
 
-    def _failed(self, error: FlexLoggerError) -> None:
-        faults.log.warning("flexlogger: %s", error)
-        self.future.set_exception(error)
-
-    def wait(self, timeout: float | None = None) -> Manifest:
-        """The version, once it is made. Raises what kept it from being made, ArtifactError where time runs out."""
+    def wait(self, timeout: float | None = None, patience: float | None = None) -> Manifest:
+        """The version, once it is made. Raises what kept it from being made, ArtifactError after `timeout` seconds or
+        after `patience` seconds in which nothing moved."""
+        waited = idle = 0.0
         with Progress(f"storing {self.name}", self._total) as progress:
             while True:
-                step = 0.1 if timeout is None else min(timeout, 0.1)
                 try:
-                    return self.future.result(step)
+                    return self.future.result(POLL_S if timeout is None else min(POLL_S, max(timeout - waited, 0.0)))
                 except FutureTimeoutError:
-                    if self.future.done():
-                        raise
-                    timeout = None if timeout is None else timeout - step
-                if timeout is not None and timeout <= 0:
+                    waited += POLL_S
+                    idle = idle + POLL_S if progress.done == self._done else 0.0
+                if (timeout is not None and waited >= timeout) or (patience is not None and idle >= patience):
                     raise ArtifactError(f"artifact {self.name}: not stored in time; it is being stored still")
                 progress.done = self._done
                 progress.show()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from flexlogger.config.load import load
 from flexlogger.records import Event, Record
 from flexlogger.sinks import terminal as sinks
 from flexlogger.sinks.faces import terminal_lines
@@ -359,8 +359,9 @@ def test_epochs_are_counted_from_one_and_end_with_their_last_step() -> None:
     assert numbers[20] == (3, 0.1)
 
 
-def test_the_options_stand_in_a_config(tmp_path: Path) -> None:
-    from flexlogger.config.load import load
-
-    (sink,) = load({"sinks": [{"terminal": {"total": 1000, "epoch": 100}}]}).sinks
-    assert json.dumps(sink.opts) == '{"total": 1000, "epoch": 100}'
+def test_the_options_stand_in_a_config_as_the_guide_shows(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "terminal.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", guide, re.S | re.M)
+    (tmp_path / "dashboard.yaml").write_text(text, encoding="utf-8")
+    visdom, terminal = load(tmp_path / "dashboard.yaml").sinks
+    assert (visdom.type, terminal.type, terminal.opts) == ("visdom", "terminal", {"total": 4690, "epoch": 469})

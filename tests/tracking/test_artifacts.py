@@ -258,3 +258,20 @@ def test_a_path_without_a_name_is_called_after_run_and_file(run: RunArtifacts) -
     Path("my notes.txt").write_text("text")
     artifact = run.log_artifact("my notes.txt")
     assert (artifact.name, artifact.type) == ("run-run-1-my_notes.txt", "unspecified")
+
+
+def test_waiting_for_all_of_them_lasts_as_long_as_something_moves(
+    run: RunArtifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, adopt = threading.Event(), run.store.content.adopt
+
+    def slowly(staged: Path, path: str, advance: Any) -> Any:
+        for _ in range(4):
+            go_on.wait(0.2)  # more in all than the patience below
+            advance(1)
+        return adopt(staged, path, advance)
+
+    monkeypatch.setattr(run.store.content, "adopt", slowly)
+    log_text(run, "text")
+    assert run.wait(patience=0.5)
+    assert run.store.find("notes").version == "v0"
