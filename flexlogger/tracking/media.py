@@ -40,9 +40,10 @@ class Image:
     """One picture.
 
     `data` is an array (H, W) or (H, W, 1, 3 or 4), a tensor (H, W) or (1, 3 or 4, H, W) on any device, a picture of
-    Pillow's, a figure of matplotlib's, or the path of a file. Floats are taken as 0 to 1 and bytes as they are; what
-    lies outside is stretched from its least to its largest value (see `flexlogger.meters.pixels`). `caption` stands
-    below the picture. `mode` makes it grey (L), coloured (RGB) or coloured with opacity (RGBA).
+    Pillow's, a figure of matplotlib's (or matplotlib.pyplot), or the path of a file. Floats are taken as 0 to 1 and
+    bytes as they are; what lies outside is stretched from its least to its largest value (see
+    `flexlogger.meters.pixels`). `caption` stands below the picture. `mode` makes it grey (L), coloured (RGB) or
+    coloured with opacity (RGBA).
 
     Nothing here waits for a device. Raises ValueRefusedError for what is no picture.
 

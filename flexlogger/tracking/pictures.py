@@ -6,6 +6,7 @@ import base64
 import io
 import os
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def pixels_of(data: Any) -> torch.Tensor:
         data = _opened(data)
     if hasattr(data, "convert") and hasattr(data, "getbands"):
         return torch.from_numpy(_of_pillow(data))
-    figure = document(data, "image")
+    figure = document(data.gcf() if isinstance(data, ModuleType) and hasattr(data, "gcf") else data, "image")
     if figure is not None:
         return torch.from_numpy(figure.value)
     tensor = as_tensor(data, "Image")

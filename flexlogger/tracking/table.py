@@ -46,7 +46,8 @@ class Table:
         self.nbytes = 0
         for row in rows:
             if not isinstance(row, Iterable) or isinstance(row, str):
-                raise ValueRefusedError(f"Table: row {len(self._rows)}: expected a list of cells, but got {row!r}")
+                got = f"got {row!r}; the names of columns go into columns="
+                raise ValueRefusedError(f"Table: row {len(self._rows)}: expected a list of cells, but {got}")
             self.add_data(*row)
 
     @property

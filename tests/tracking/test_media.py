@@ -101,6 +101,10 @@ class TestImage:
         figure = matplotlib.figure.Figure(figsize=(2, 1), dpi=50)
         figure.add_subplot().plot([0, 1])
         assert value(Image(figure)).shape == (50, 100, 4)
+        pyplot = pytest.importorskip("matplotlib.pyplot")
+        pyplot.figure(figsize=(3, 1), dpi=20)
+        assert value(Image(pyplot)).shape == (20, 60, 4)
+        pyplot.close()
 
     def test_mode_converts(self) -> None:
         red = np.full((2, 2, 3), RED, np.uint8)
