@@ -37,19 +37,21 @@ class Column(NamedTuple):
 def head(latest: Latest, now: float) -> list[Word]:
     """Where the run is, how fast it goes, when it will be done."""
     pace = latest.pace
-    if latest.step is None:
+    if pace.step is None:
         return [Word("nothing logged yet", "dim")]
-    words = [Word(f"step {_step(latest.step)}" + (f" of {_step(pace.total)}" if pace.total else ""), "bold")]
+    words = [Word(f"step {_step(pace.step)}" + (f" of {_step(pace.total)}" if pace.total else ""), "bold")]
     if pace.share is not None:
         words.append(Word(f"{pace.share:.0%}"))
-    if pace.left:
+    if pace.left and latest.ending is None:
         words.append(Word(f"{duration(pace.left)} left"))
     if pace.in_epoch is not None:
         number, share, left = pace.in_epoch
         words.append(Word(f"epoch {number} {share:.0%}" + (f", {duration(left)} left" if left is not None else "")))
     words += speed(pace)
     silence = pace.silent(now)
-    if silence is not None:
+    if latest.ending is not None:
+        words.append(Word(latest.ending, "bad" if latest.ending == "crashed" else ""))
+    elif silence is not None:
         words.append(Word(f"nothing new for {duration(silence)}", "bad"))
     return words
 

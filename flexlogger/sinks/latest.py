@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from flexlogger.records import Event, Item, Record, Step
+from flexlogger.records import End, Event, Item, Record, Step
 from flexlogger.sinks.pace import Pace
 
 TREND = 16
@@ -82,6 +82,8 @@ class Latest:
         self.meters: dict[str, Meter] = {}
         self.step: Step | None = None
         """The step of the newest record."""
+        self.ending: str | None = None
+        """How the run ended: "finished" or "crashed"; None while it runs."""
         self._messages: list[str] = []
         self._bad: dict[Step | None, list[str]] = defaultdict(list)
 
@@ -91,6 +93,7 @@ class Latest:
         steps: dict[str, Step] = {}
         for item in batch:
             if isinstance(item, Record):
+                self.ending = None
                 if item.values:
                     self.pace.add(item.step, item.time)
                     self.step = item.step
@@ -99,6 +102,8 @@ class Latest:
                     steps[name] = item.step
             elif isinstance(item, Event):
                 self._happened(item)
+            elif isinstance(item, End) and item.status != "forked":
+                self.ending = item.status
         for name, values in columns.items():
             if name not in self.meters:
                 self.meters[name] = Meter()

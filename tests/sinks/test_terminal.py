@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flexlogger.config.load import load
-from flexlogger.records import Event, Record
+from flexlogger.records import End, Event, Record
 from flexlogger.sinks import terminal as sinks
 from flexlogger.sinks.faces import terminal_lines
 from flexlogger.sinks.latest import Latest
@@ -24,7 +24,7 @@ from flexlogger.sinks.terminal import TerminalSink
 from tests.terminals import Terminal
 
 START = """
-from flexlogger.records import Event, Record
+from flexlogger.records import End, Event, Record
 from flexlogger.sinks.terminal import TerminalSink
 sink = TerminalSink(clock=lambda: now)
 now = 0.0
@@ -329,6 +329,8 @@ def test_a_run_that_goes_silent_says_so() -> None:
     latest.write([Record(n, float(n), {"a": 1.0}) for n in range(10)])
     assert "nothing new" not in terminal_lines(latest, None, 15.0, 200, 20, False)[0]
     assert "nothing new for 51 s" in terminal_lines(latest, None, 60.0, 200, 20, False)[0]
+    latest.write([End(60.0, "crashed"), End(60.0, "forked")])
+    assert terminal_lines(latest, None, 90.0, 200, 20, False)[0] == "step 9  1 steps/s  1 s a step  crashed"
 
 
 def test_a_resumed_run_has_its_own_pace() -> None:
