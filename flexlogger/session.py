@@ -220,6 +220,13 @@ def _close_all() -> None:
         run.close()
 
 
+def _close_all_in_a_worker() -> None:
+    """Forked children of multiprocessing skip atexit; their own finalizers run instead."""
+    module = sys.modules.get("multiprocessing")
+    if module is not None and module.parent_process() is not None:
+        sys.modules["multiprocessing.util"].Finalize(None, _close_all, exitpriority=10)
+
+
 def _has_crashed() -> bool:
     """True where the interpreter ends because of an error that nobody caught. At a prompt, those end nothing."""
     error = getattr(sys, "last_value", None)
@@ -262,6 +269,7 @@ def open_run(
     feed = Feed(writer if dashboard.runlog else None)
     run = Run(identity, where, views, feed, ownership)
     _open.append(run)
+    _close_all_in_a_worker()
     given = {**dashboard.config, **plain_data(config or {})}
     if owns:
         before = read_card(identity.folder)

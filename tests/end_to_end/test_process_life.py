@@ -116,6 +116,25 @@ for batch in DataLoader(Items(), batch_size=4, num_workers=2, multiprocessing_co
     assert all(isinstance(w.items[0], Definition) for w in workers), "a segment says what its names mean"
 
 
+def test_a_training_in_a_forked_process_that_does_not_close_loses_nothing(tmp_path: Path) -> None:
+    body = """
+import multiprocessing
+kept = []
+def train():
+    stat = logger()
+    kept.append(stat)
+    for n in range(1000):
+        stat.add(loss=float(n)); stat.log(n)
+process = multiprocessing.get_context("fork").Process(target=train)
+process.start(); process.join()
+assert process.exitcode == 0
+"""
+    (segment,), errors = run(HEAD + body, tmp_path)
+    assert segment.series("loss") == [(n, float(n)) for n in range(1000)]
+    assert segment.status == "finished"
+    assert errors == ""
+
+
 def test_a_notebook_cell_run_twice_gives_two_whole_runs(tmp_path: Path) -> None:
     body = """
 cell = '''
