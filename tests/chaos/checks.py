@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 
 import numpy as np
 
+from flexlogger.plots.trace import Trace
 from flexlogger.runs.segment import Damage
 from tests.chaos.training import MATRIX_EVERY, THINNED
 from tests.chaos.truth import Truth
@@ -50,12 +51,13 @@ def until_drawn(
 
 
 def windows_equal(points: list[Point], url: str, env: str = "chaos", uid: str = "chaos") -> None:
-    """Every point of the whole window, the ends and extremes of the thinned one, the last one of the matrices."""
+    """Every point of the whole window, the chosen ones of the thinned one, the last one of the matrices."""
     assert lines(url, "loss", env, uid)["loss"] == points
     thinned = lines(url, "thinned", env, uid)["thinned"]
     by_value = sorted(points, key=lambda point: point[1])
-    assert len(thinned) <= THINNED
-    assert set(thinned) <= set(points)
+    shown = Trace(THINNED)
+    shown.extend(*np.array(points).T)
+    assert thinned == list(zip(shown.shown().x.tolist(), shown.shown().y.tolist(), strict=True))
     assert {points[0], points[-1], by_value[0], by_value[-1]} <= set(thinned)
     drawn: Any = Drawn(env, uid)
     last = points[-1][0] // MATRIX_EVERY * MATRIX_EVERY

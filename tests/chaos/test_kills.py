@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,9 @@ import numpy as np
 import pytest
 
 from flexlogger.records import Record
+from flexlogger.runs.card import read_card, status_of
 from flexlogger.runs.segment import Damage
+from flexlogger.server.process import ServerProcess
 from tests.chaos.figures import Figures
 from tests.chaos.training import MATRIX_EVERY, Plan, Training, value_of
 from tests.end_to_end.scripts import read_run
@@ -55,21 +56,18 @@ class Killed:
         self.due = int((times <= died - 1.0).sum())
         missing = times[len(self.on_disk) :]
         self.oldest_lost = died - float(missing[0]) if len(missing) else 0.0
-        self.card = _card(folder)
+        self.has_card = (folder / "run.json").exists()
+        self.card = read_card(folder)
 
 
-def _card(folder: Path) -> dict[str, Any] | None:
-    path = folder / "run.json"
-    return json.loads(path.read_text()) if path.exists() else None
-
-
-def test_a_hundred_kills_leave_all_but_the_last_second(tmp_path: Path, figures: Figures) -> None:
+def test_a_hundred_kills_leave_all_but_the_last_second(tmp_path: Path, server: ServerProcess, figures: Figures) -> None:
     rng = random.Random(SEED)
     delays = [rng.uniform(0.02, 2.5) for _ in range(KILLS)]
 
     def kill(n: int) -> Killed:
         home = tmp_path / str(n)
-        settings = {"dir": str(home / "runs"), "run": "r", "sinks": []}
+        sinks = ["visdom"] if n // len(PACES) % 2 else []
+        settings = {"dir": str(home / "runs"), "run": "r", "env": f"killed-{n}", "port": server.port, "sinks": sinks}
         plan = Plan(home=home, settings=settings, rows=500_000, seed=n, **PACES[n % len(PACES)])
         return Killed(plan, delays[n])
 
@@ -83,6 +81,9 @@ def test_a_hundred_kills_leave_all_but_the_last_second(tmp_path: Path, figures: 
         for steps in end.matrices.values():
             assert steps == list(range(0, MATRIX_EVERY * len(steps), MATRIX_EVERY))
         assert end.damage in (Damage(), Damage(torn=1))
+        if end.has_card:
+            assert end.card is not None
+            assert status_of(end.card, time.time()) == "crashed"
     figures(
         kills=KILLS,
         seed=SEED,
@@ -94,5 +95,5 @@ def test_a_hundred_kills_leave_all_but_the_last_second(tmp_path: Path, figures: 
         torn=sum(end.damage.torn for end in ends),
         damaged_or_missing=sum(end.damage.damaged + end.damage.missing + end.damage.blobs for end in ends),
         unfinished_files=sum(end.leftovers for end in ends),
-        cards=sum(end.card is not None for end in ends),
+        cards=sum(end.has_card for end in ends),
     )
