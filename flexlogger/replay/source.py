@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from flexlogger import faults
 from flexlogger.records import Event, Item, Record
@@ -15,7 +16,9 @@ from flexlogger.runs.card import read_card
 from flexlogger.runs.format import DamagedLineError, Header
 from flexlogger.runs.segment import Damage, SegmentReader, read_header, segments
 from flexlogger.runs.tail import Batch, Tail
+from flexlogger.sinks.handover import Stage
 from flexlogger.sinks.merged import OneDashboard
+from flexlogger.sinks.ranks import AcrossRanks
 
 _PEEK = 1 << 14  # bytes in which an owner has said that it owns the run
 
@@ -40,8 +43,11 @@ class Source:
         self._own_path = own_segment(folder)
         self._own = SegmentReader(self._own_path) if self._own_path is not None else None
         header = header_of(self._own_path)
-        self._tail = Tail(folder, self._own_path, resume=header.resume if header is not None else None, tell=tell)
-        self._stage = OneDashboard()
+        resume = header.resume if header is not None else None
+        said = _announced(folder)
+        across = said.get("ranks") == "all"
+        self._tail = Tail(folder, self._own_path, "all" if across else "first", resume=resume, tell=tell)
+        self._stage: Stage = AcrossRanks(int(said.get("world", 1))) if across else OneDashboard()
 
     def read(self) -> Iterator[Sequence[Item]]:
         """Yield what was not yet read, in order of time. Raises no error."""
@@ -130,7 +136,7 @@ def own_segment(folder: Path) -> Path | None:
         named = [path for path in of_first_rank if _is_from(header_of(path), card.host, card.pid)]
         if named:
             return named[-1]
-    announced = [path for path in of_first_rank if _announces(path)]
+    announced = [path for path in of_first_rank if _announcement(path) is not None]
     return announced[-1] if announced else next(iter(of_first_rank), None)
 
 
@@ -146,9 +152,14 @@ def _is_from(header: Header | None, host: str, pid: int) -> bool:
     return header is not None and header.pid == pid and header.host == re.sub(r"[^\w.]", "_", host)
 
 
-def _announces(path: Path) -> bool:
+def _announced(folder: Path) -> dict[str, Any]:
+    """What an owner said of the run when it opened it."""
+    return next((said for path in segments(folder) if (said := _announcement(path)) is not None), {})
+
+
+def _announcement(path: Path) -> dict[str, Any] | None:
     try:
         first = SegmentReader(path, data=False).read(_PEEK)[:2]
     except OSError:
-        return False
-    return any(isinstance(item, Event) and item.kind == "run" for item in first)
+        return None
+    return next((item.info for item in first if isinstance(item, Event) and item.kind == "run"), None)

@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flexlogger.replay.draw import replay
     from flexlogger.tracking.api import (
         Artifact,
         Config,
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
         plot,
         run,
         summary,
+        unwatch,
         use_artifact,
         use_model,
+        watch,
     )
 
 __all__ = [
@@ -59,12 +62,17 @@ __all__ = [
     "log_model",
     "login",
     "plot",
+    "replay",
     "run",
     "summary",
+    "unwatch",
     "use_artifact",
     "use_model",
+    "watch",
 ]
 
+_ELSEWHERE = {"replay": "flexlogger.replay.draw"}
+"""Names that are not the run API's own."""
 _CHANGING = ("config", "run", "summary")
 """Names that mean the current run's, so that no module may have one of them."""
 
@@ -72,7 +80,7 @@ _CHANGING = ("config", "run", "summary")
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'flexlogger.runs' has no attribute {name!r}")
-    value = getattr(importlib.import_module("flexlogger.tracking.api"), name)
+    value = getattr(importlib.import_module(_ELSEWHERE.get(name, "flexlogger.tracking.api")), name)
     if name not in _CHANGING:
         globals()[name] = value
     return value
