@@ -40,9 +40,9 @@ class Identity(msgspec.Struct, frozen=True):
 
     def as_info(self) -> dict[str, Any]:
         """As plain data, for the log."""
-        info = {key: value for key, value in msgspec.structs.asdict(self).items() if key != "folder"}
-        if self.resume_step is None:
-            del info["resume_step"]
+        unsaid = {"folder"} | ({"resume_step"} if self.resume_step is None else set())
+        unsaid |= {"ranks"} if self.ranks == "first" else set()
+        info = {key: value for key, value in msgspec.structs.asdict(self).items() if key not in unsaid}
         return info | {"tags": list(self.tags)}
 
 

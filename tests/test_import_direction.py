@@ -76,6 +76,14 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "sinks": ("errors", "records", "faults", "screen", "runs", "plots"),
     "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
     "server": ("errors",),
+    "declared": ("records",),
+    "farewell": ("faults",),
+    "ranks": ("errors",),
+    "meeting": ("errors", "ranks"),
+    "ownership": ("faults", "runs"),
+    "identity": ("errors", "records", "config", "ranks", "runs"),
+    "views": ("errors", "config", "runs", "sinks"),
+    "drawing": ("records", "faults", "config", "identity", "ownership", "views", "runs", "pipe", "sinks"),
 }
 """Part → what it may know of ours besides itself. Those not listed stand above the stages and wire or call them."""
 
@@ -100,6 +108,7 @@ def test_optional_libraries_are_imported_where_they_are_used(module: str) -> Non
     names += [str(node.module) for node in top if isinstance(node, ast.ImportFrom)]
     tensors = part(module) in (
         "meters",
+        "meeting",
         "readback",
         "channels",
         "intake",
