@@ -48,7 +48,9 @@ def take(store: ArtifactStore, name: str, sources: Sequence[Source], staging: Pa
             try:
                 seen = copy_file(source.file, copy, progress.advance)
             except OSError as error:
-                raise refused(name, store, error, f"{source.path} cannot be copied from {source.file}") from error
+                shutil.rmtree(staging, ignore_errors=True)  # before the room that is left is looked at
+                what = f"{source.path} ({_size(source.file) / 1e6:,.1f} MB) cannot be copied from {source.file}"
+                raise refused(name, store, error, what) from error
             if seen != source.seen:
                 faults.log.warning("flexlogger: artifact %s: %s changed after it was added", name, source.file)
             copied.append(Copied(source.path, copy, None))
@@ -69,7 +71,7 @@ def _size(file: Path) -> int:
 def refused(name: str, store: ArtifactStore, error: OSError, what: str = "it cannot be stored") -> ArtifactError:
     """What to tell where the operating system refuses: why, and how much room there is."""
     try:
-        free = f"; {shutil.disk_usage(store.folder.parent).free / 1e6:,.0f} MB are free in {store.folder}"
+        free = f"; {shutil.disk_usage(store.folder.parent).free / 1e6:,.1f} MB are free in {store.folder}"
     except OSError:
         free = f", in {store.folder}"
     why = error.strerror or str(error)
@@ -102,6 +104,7 @@ class Storing:
         try:
             outcome: Manifest | FlexLoggerError = self._publish()
         except OSError as error:
+            shutil.rmtree(self._staging, ignore_errors=True)
             outcome = refused(self.name, self._store, error)
         except FlexLoggerError as error:
             outcome = error

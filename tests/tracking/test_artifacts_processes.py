@@ -174,7 +174,7 @@ print(log("small").version)
 """
     (tmp_path / "big.bin").write_bytes(bytes(2 << 20))
     said, version = finished(start("run", code)).splitlines()
-    assert f"artifact big: big.bin cannot be copied from {tmp_path}/big.bin (File too large)" in said
+    assert f"artifact big: big.bin (2.1 MB) cannot be copied from {tmp_path}/big.bin (File too large)" in said
     assert version == "v0"
     assert ArtifactStore(tmp_path).names() == ["notes"]
 
