@@ -54,6 +54,8 @@ def track(model: torch.nn.Module, folder: Path) -> str:
         table = wandb.Table(columns=["x", "y"], data=[[1, 2]])
         wandb.log({"loss": torch.tensor(0.5), "table": table, "line": wandb.plot.line(table, "x", "y")}, step=3)
         run.log({"image": wandb.Image(torch.zeros(3, 4, 4)), "val/loss": 0.5}, commit=False)
+        wandb.watch(model, log="all", log_freq=10)
+        wandb.unwatch()
         wandb.config.lr = wandb.config["lr"] / 2
         wandb.summary["acc"] = 0.5
         run.summary.update({"best": run.summary["loss"]})

@@ -8,6 +8,8 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from torch.nn import Module
+
 from flexlogger import faults
 from flexlogger.errors import RunLogError, ValueRefusedError, unknown
 from flexlogger.records import Step
@@ -41,8 +43,10 @@ __all__ = [
     "plot",
     "run",
     "summary",
+    "unwatch",
     "use_artifact",
     "use_model",
+    "watch",
 ]
 
 WITHOUT_EFFECT = (
@@ -172,6 +176,17 @@ def log_model(
 def use_model(name: str) -> str:
     """Copy a model of the current run's project out and return its path; see `TrackedRun.use_model`."""
     return _needed("use_model").use_model(name)
+
+
+def watch(model: Module, optimizer: Any = None, log: str = "gradients", log_freq: int = 100, **_: Any) -> None:
+    """Log statistics of a model's layers in the current run; see `TrackedRun.watch`. `idx` and `log_graph` of wandb's
+    have no effect."""
+    _needed("watch").watch(model, optimizer, log, log_freq)
+
+
+def unwatch(model: Module | None = None) -> None:
+    """Stop watching a model, or all of them."""
+    _needed("unwatch").unwatch(model)
 
 
 def finish(exit_code: int | None = None, timeout: float = CLOSE_S) -> None:

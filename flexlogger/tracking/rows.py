@@ -151,6 +151,11 @@ class Rows:
                 row.add(later)
         self._leave(row, ends, commit)
 
+    def queue(self, waiting: Waiting) -> None:
+        """Send a record that is complete in itself as soon as it has arrived."""
+        if self._reserve(waiting.size):
+            self._readback.queue(waiting)
+
     def settle(self) -> None:
         """Send off what is kept back only for a moment: values of its step that come later make another record."""
         row = self._held.take()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import atexit
-import html
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
+from torch.nn import Module
 
 from flexlogger import faults
 from flexlogger.config.model import Dashboard
@@ -24,16 +24,19 @@ from flexlogger.tracking.config import Config
 from flexlogger.tracking.keeping import RunArtifacts
 from flexlogger.tracking.metrics import AXES, Rules, checked_rule
 from flexlogger.tracking.rows import Rows
+from flexlogger.tracking.shown import Shown
 from flexlogger.tracking.summaries import Known, Summary
 from flexlogger.tracking.values import Call
 from flexlogger.tracking.windows import Windows
 
+if TYPE_CHECKING:  # what is inside models is imported by who watches one
+    from flexlogger.model.snapshot import Snapshot
+    from flexlogger.tracking.watch import Watch
+
 CLOSE_S = 5.0
-SHOWN = 50
-"""Values that a notebook shows of a run."""
 
 
-class TrackedRun:
+class TrackedRun(Shown):
     """A run as `flexlogger.runs.init` opens it: what is logged is recorded and drawn, nothing of it was declared.
 
     As a context manager it finishes at the end of the block, as crashed where an exception ended that.
@@ -51,6 +54,7 @@ class TrackedRun:
         self._dashboard = dashboard
         self._rules = rules
         self._refused: dict[str, int] = {}
+        self._watches: list[Watch] = []
         self._finished = False
         run.join(self)
         self._rows = Rows(run.pipe, run.readback, step, dashboard.max_media, self._refuse)
@@ -155,6 +159,29 @@ class TrackedRun:
         self._run.event("metric", msgspec.to_builtins(rule))
         self._windows.look_again()
 
+    def watch(self, model: Module, optimizer: Any = None, log: str = "gradients", log_freq: int = 100) -> None:
+        """Log norm, mean and std of each layer's gradients, parameters or all of both, each `log_freq` steps of
+        `optimizer` (without one, or with a loss function in its place: of the optimizer that trains the model).
+
+        They are windows `gradients.norm` and so on, with a line a layer, until `unwatch` or the run's end. Raises
+        ValueRefusedError.
+        """
+        from flexlogger.tracking.watch import Statistics, Watch
+
+        def send(snapshot: Snapshot) -> None:
+            self._rows.queue(Statistics(snapshot, self._rows.step))
+
+        self._refuse_finished("watch")
+        watch = Watch(model, optimizer, log, log_freq, send)
+        self._watches.append(watch)
+        self._windows.meet(watch.windows, watch.windows)
+
+    def unwatch(self, model: Module | None = None) -> None:
+        """Stop watching a model, or all of them: the model and its optimizer are as they were."""
+        for watch in [watch for watch in self._watches if model is None or watch.model is model]:
+            watch.remove()
+            self._watches.remove(watch)
+
     # ---- artifacts
 
     def log_artifact(
@@ -185,73 +212,6 @@ class TrackedRun:
         self._refuse_finished("use_model")
         return self._artifacts.use_model(name)
 
-    # ---- looking
-
-    @property
-    def session(self) -> Run:
-        """The open run, which loggers of this process may share."""
-        return self._run
-
-    @property
-    def id(self) -> str:
-        """The run's id, which is its folder's name."""
-        return self._run.id
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self._run.name
-
-    @property
-    def project(self) -> str:
-        """The project it belongs to."""
-        return self._run.project
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The words it can be found by."""
-        return self._run.identity.tags
-
-    @property
-    def notes(self) -> str:
-        """What there is to say about it."""
-        return self._run.identity.notes
-
-    @property
-    def dir(self) -> Path:
-        """Where its log lies."""
-        return self._run.folder
-
-    @property
-    def url(self) -> str | None:
-        """The dashboard's address, with the run's environment; None where no dashboard is drawn on."""
-        return self._run.url
-
-    @property
-    def step(self) -> Step:
-        """The step that what is logged next without one will have."""
-        return self._rows.step
-
-    @property
-    def finished(self) -> bool:
-        """True once it was ended."""
-        return self._finished
-
-    def status(self) -> dict[str, Any]:
-        """Health in plain data: as `FlexLogger.status`."""
-        return {"refused": dict(self._refused), **self._run.status()}
-
-    def __repr__(self) -> str:
-        return f"<flexlogger run {self.project}/{self.id}{f', {self.url}' if self.url else ''}>"
-
-    def _repr_html_(self) -> str:
-        """The last values and the dashboard's address, as a notebook shows them."""
-        rows = [(name, self._known.last(name)) for name in list(self._known.newest)[:SHOWN]]
-        cells = "".join(f"<tr><td>{html.escape(n)}</td><td>{v:.6g}</td></tr>" for n, v in rows if v is not None)
-        link = f'<a href="{html.escape(self.url)}" target="_blank">{html.escape(self.url)}</a>' if self.url else ""
-        title = html.escape(f"{self.project}/{self.name}")
-        return f"<div><b>{title}</b> {link}<table>{cells}</table></div>"
-
     # ---- the end
 
     def flush(self, timeout: float = 10.0, views: bool = True) -> bool:
@@ -267,6 +227,7 @@ class TrackedRun:
         if self._finished:
             return
         self._finished = True
+        self.unwatch()
         self._artifacts.wait(timeout)
         self._rows.close()
         atexit.unregister(self._rows.release)

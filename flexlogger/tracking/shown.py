@@ -1,0 +1,90 @@
+"""What an open run tells of itself."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+from flexlogger.records import Step
+from flexlogger.session import Run
+from flexlogger.tracking.rows import Rows
+from flexlogger.tracking.summaries import Known
+
+SHOWN = 50
+"""Values that a notebook shows of a run."""
+
+
+class Shown:
+    """The part of a `TrackedRun` that only looks."""
+
+    _run: Run
+    _rows: Rows
+    _known: Known
+    _refused: dict[str, int]
+    _finished: bool
+
+    @property
+    def session(self) -> Run:
+        """The open run, which loggers of this process may share."""
+        return self._run
+
+    @property
+    def id(self) -> str:
+        """The run's id, which is its folder's name."""
+        return self._run.id
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._run.name
+
+    @property
+    def project(self) -> str:
+        """The project it belongs to."""
+        return self._run.project
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The words it can be found by."""
+        return self._run.identity.tags
+
+    @property
+    def notes(self) -> str:
+        """What there is to say about it."""
+        return self._run.identity.notes
+
+    @property
+    def dir(self) -> Path:
+        """Where its log lies."""
+        return self._run.folder
+
+    @property
+    def url(self) -> str | None:
+        """The dashboard's address, with the run's environment; None where no dashboard is drawn on."""
+        return self._run.url
+
+    @property
+    def step(self) -> Step:
+        """The step that what is logged next without one will have."""
+        return self._rows.step
+
+    @property
+    def finished(self) -> bool:
+        """True once it was ended."""
+        return self._finished
+
+    def status(self) -> dict[str, Any]:
+        """Health in plain data: as `FlexLogger.status`."""
+        return {"refused": dict(self._refused), **self._run.status()}
+
+    def __repr__(self) -> str:
+        return f"<flexlogger run {self.project}/{self.id}{f', {self.url}' if self.url else ''}>"
+
+    def _repr_html_(self) -> str:
+        """The last values and the dashboard's address, as a notebook shows them."""
+        rows = [(name, self._known.last(name)) for name in list(self._known.newest)[:SHOWN]]
+        cells = "".join(f"<tr><td>{html.escape(n)}</td><td>{v:.6g}</td></tr>" for n, v in rows if v is not None)
+        link = f'<a href="{html.escape(self.url)}" target="_blank">{html.escape(self.url)}</a>' if self.url else ""
+        title = html.escape(f"{self.project}/{self.name}")
+        return f"<div><b>{title}</b> {link}<table>{cells}</table></div>"
