@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ INLINE_BYTES = 4096
 """Up to this size a value stands in its line: a 10 x 10 confusion matrix every epoch needs no file of its own."""
 
 _PICTURES = ("image", "images")
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class BlobStore:
@@ -53,6 +55,8 @@ class BlobStore:
         return self.folder / digest[:2] / digest
 
     def _read(self, digest: str) -> bytes:
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError(f"{digest!r} is no digest")  # and might be a path to anywhere
         raw = self.path(digest).read_bytes()
         if hashlib.sha256(raw).hexdigest() != digest:
             raise ValueError(f"{self.path(digest)}: content does not match its digest")

@@ -1,13 +1,25 @@
-"""What a segment has to begin with, so that it can be understood without what was before it."""
+"""What stays in force: what a segment has to begin with, to be understood without what was before it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flexlogger.records import Definition, Event, Item
+from flexlogger.records import Definition, End, Event, Item
+from flexlogger.runs.secrets import hide
 
 LASTING = ("run", "about", "config", "summary", "metric", "artifact")
 """Events that say what the run is, in users' words."""
+
+
+def without_secrets(item: Definition | Event | End) -> Definition | Event | End:
+    """An item as it is to be written.
+
+    >>> without_secrets(Event(0.0, "config", {"set": {"token": "abc"}})).info
+    {'set': {'token': '***'}}
+    """
+    if isinstance(item, Event) and item.kind in LASTING:
+        return Event(item.time, item.kind, hide(item.info), item.step)
+    return item
 
 
 class Opening:

@@ -8,7 +8,9 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,10 +19,10 @@ from flexlogger.records import Definition, End, Event, Item, Record
 from flexlogger.runs import format as lines
 from flexlogger.runs.appending import AppendFile
 from flexlogger.runs.blobs import BlobStore
-from flexlogger.runs.opening import LASTING, Opening
-from flexlogger.runs.secrets import hide
+from flexlogger.runs.opening import Opening, without_secrets
 
 READ_BYTES = 1 << 20
+_SEGMENT = re.compile(r".+-.+-.+-.+\.jsonl")
 
 
 class SegmentWriter:
@@ -115,7 +117,7 @@ class SegmentWriter:
 
     def _encode(self, q: int, item: Item) -> list[bytes]:
         if not isinstance(item, Record):
-            item = _without_secrets(item)
+            item = without_secrets(item)
             self._opening.note(item)
             return [lines.encode_item(q, item)]
         encoded = [lines.encode_values(q, item)] if item.values else []
@@ -149,12 +151,6 @@ class SegmentWriter:
         if self._file.was_removed(now=True):
             self._tell_removed()
         self._file.close()
-
-
-def _without_secrets(item: Definition | Event | End) -> Definition | Event | End:
-    if isinstance(item, Event) and item.kind in LASTING:
-        return Event(item.time, item.kind, hide(item.info), item.step)
-    return item
 
 
 class Damage(msgspec.Struct):
@@ -202,10 +198,10 @@ class SegmentReader:
 
     def read(self, max_bytes: int = READ_BYTES, until: int | None = None) -> list[Item]:
         """Return the next items, at most about `max_bytes` of them and none past byte `until`; empty at the end."""
-        while True:
+        items, went_on = self._read_chunk(max_bytes, until)
+        while went_on and not items:
             items, went_on = self._read_chunk(max_bytes, until)
-            if items or not went_on:
-                return items
+        return items
 
     def _read_chunk(self, max_bytes: int, until: int | None) -> tuple[list[Item], bool]:
         size = max_bytes if until is None else min(max_bytes, until - self.offset)
@@ -231,8 +227,11 @@ class SegmentReader:
         if [line.q for line in found] != list(range(first, first + len(found))):
             return self._line_by_line(chunk)
         self._expected_q, self._damaged_here = first + len(found), 0
-        finite = b'"NaN"' not in chunk and b'Infinity"' not in chunk
-        return [item for line in found if (item := self._rebuild(line, finite)) is not None]
+        values: Callable[[lines.Line], Any] = lines.values_of
+        if b'"NaN"' not in chunk and b'Infinity"' not in chunk:
+            values = attrgetter("v")  # floats already
+        rebuilt = [Record(line.s, line.t, values(line)) if line.v else self._rebuild(line) for line in found]
+        return [item for item in rebuilt if item is not None]
 
     def _line_by_line(self, chunk: bytes) -> list[Item]:
         return [item for line in chunk.split(b"\n")[:-1] if (item := self._item(line)) is not None]
@@ -258,15 +257,15 @@ class SegmentReader:
         self._damaged_here = 0
         return self._rebuild(parsed)
 
-    def _rebuild(self, line: lines.Line, finite: bool = False) -> Item | None:
+    def _rebuild(self, line: lines.Line) -> Item | None:
         if line.v is not None:
-            return Record(line.s, line.t, line.v if finite else lines.values_of(line))  # type: ignore[arg-type]
+            return Record(line.s, line.t, lines.values_of(line))
         if line.d is not None:
             if self._blobs is None:
                 return None
             try:
                 return Record(line.s, line.t, {}, (self._blobs.get(line.d),))
-            except (OSError, ValueError):
+            except (OSError, ValueError, TypeError):  # gone, changed, or of a type that numpy does not know
                 self.damage.blobs += 1
                 return None
         if line.definition is not None:
@@ -274,7 +273,7 @@ class SegmentReader:
             return Definition(line.t, body.plots, body.meters, body.layout)
         if line.ev is not None:
             return Event(line.t, line.ev.kind, line.ev.info, line.ev.step)
-        return End(line.t, line.end or "finished")
+        return End(line.t, line.end) if line.end is not None else None  # None: of a kind that came after this version
 
 
 def read_header(path: Path) -> lines.Header | None:
@@ -285,8 +284,13 @@ def read_header(path: Path) -> lines.Header | None:
 
 
 def segments(run_dir: Path) -> list[Path]:
-    """The segment files of a run, oldest first."""
-    return sorted(run_dir.glob("*-*-*-*.jsonl"), key=lambda path: (start_of(path), path.name))
+    """The segment files of a run, oldest first; none where there is no such folder. Raises OSError."""
+    try:
+        with os.scandir(run_dir) as entries:
+            paths = [run_dir / entry.name for entry in entries if _SEGMENT.fullmatch(entry.name)]
+    except FileNotFoundError:
+        return []
+    return sorted(paths, key=lambda path: (start_of(path), path.name))
 
 
 def start_of(path: Path) -> float:

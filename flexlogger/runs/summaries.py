@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flexlogger import faults
 from flexlogger.records import Event, Item, Record
 from flexlogger.runs.format import plain
 from flexlogger.runs.secrets import hide
+
+Floats = NDArray[np.float64]
 
 MAX_NAMES = 10_000
 """Names summarised in all; more are only logged."""
@@ -46,6 +50,32 @@ class _Column:
         return self.highest if way == "max" or (way == "best" and maximize) else self.lowest
 
 
+class _Rows:
+    """Values of records by the names that a record has, so that they become arrays."""
+
+    def __init__(self) -> None:
+        self.newest_last: dict[tuple[str, ...], None] = {}
+        self._groups: dict[tuple[str, ...], list[Mapping[str, float]]] = {}  # in the order of their first records
+        self._latest: tuple[str, ...] = ()
+
+    def add(self, values: Mapping[str, float]) -> None:
+        names = tuple(values)
+        if names != self._latest:
+            self._latest = names
+            self.newest_last.pop(names, None)
+            self.newest_last[names] = None
+            self._groups.setdefault(names, [])
+        self._groups[names].append(values)
+
+    def blocks(self) -> dict[tuple[str, ...], Floats]:
+        """For each group an array: a row a record, a column a name."""
+        blocks = {}
+        for names, group in self._groups.items():
+            with suppress(ValueError, TypeError, OverflowError):  # an odd value in a log that others have written
+                blocks[names] = np.array([tuple(values.values()) for values in group], np.float64)
+        return blocks
+
+
 class Summary:
     """Fed with a run's items, tells what it came to. Order of rules and values does not matter.
 
@@ -73,19 +103,16 @@ class Summary:
 
     def write(self, items: Iterable[Item]) -> None:
         """Take items in log order."""
-        groups: dict[tuple[str, ...], list[Mapping[str, float]]] = {}
+        rows = _Rows()
         for item in items:
             if type(item) is Record:
                 if item.values:
-                    names = tuple(item.values)
-                    group = groups.pop(names, None) or []  # to the end: whose last value is the newest
-                    group.append(item.values)
-                    groups[names] = group
+                    rows.add(item.values)
             elif isinstance(item, Event) and item.kind in ("metric", "summary"):
-                self._take(groups)
-                groups = {}
+                self._take(rows)
+                rows = _Rows()
                 self._told(item)
-        self._take(groups)
+        self._take(rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON data, names in the order in which they were first seen; non-finite numbers are strings."""
@@ -118,28 +145,32 @@ class Summary:
             self._columns.pop(key, None)
         self.set.update(hide(event.info.get("set", {})))
 
-    def _take(self, groups: Mapping[tuple[str, ...], Sequence[Mapping[str, float]]]) -> None:
-        for names, group in groups.items():
-            try:
-                self._rows(names, np.array([tuple(values.values()) for values in group], np.float64))
-            except (ValueError, TypeError, OverflowError):
-                continue  # an odd value in a log that was written by others
+    def _take(self, rows: _Rows) -> None:
+        blocks = rows.blocks()
+        for names, block in blocks.items():
+            for name, first in zip(names, block[0].tolist(), strict=True):
+                self._meet(name, first)
+        for names in rows.newest_last:
+            if names in blocks:
+                self._add(names, blocks[names])
 
-    def _rows(self, names: tuple[str, ...], rows: np.ndarray[Any, np.dtype[np.float64]]) -> None:
-        finite = np.isfinite(rows)
+    def _meet(self, name: str, first: float) -> None:
+        if name not in self._columns:
+            if len(self._columns) < MAX_NAMES:
+                self._columns[name] = _Column(first)
+            else:
+                self._tell_full()
+
+    def _add(self, names: tuple[str, ...], block: Floats) -> None:
+        finite = np.isfinite(block)
         counts = finite.sum(0)
-        lowest = np.where(finite, rows, np.inf).min(0)
-        highest = np.where(finite, rows, -np.inf).max(0)
-        means = (np.where(finite, rows, 0.0) / np.maximum(counts, 1)).sum(0)  # divided first: no sum overflows
-        columns = zip(names, *(a.tolist() for a in (rows[0], rows[-1], lowest, highest, means, counts)), strict=True)
-        for name, first, *numbers in columns:
-            column = self._columns.get(name)
-            if column is None:
-                if len(self._columns) >= MAX_NAMES:
-                    self._tell_full()
-                    continue
-                column = self._columns[name] = _Column(first)
-            column.add(*numbers)
+        lowest = np.where(finite, block, np.inf).min(0)
+        highest = np.where(finite, block, -np.inf).max(0)
+        means = (np.where(finite, block, 0.0) / np.maximum(counts, 1)).sum(0)  # divided first: no sum overflows
+        columns = zip(names, *(a.tolist() for a in (block[-1], lowest, highest, means, counts)), strict=True)
+        for name, *numbers in columns:
+            if name in self._columns:
+                self._columns[name].add(*numbers)
 
     def _tell_full(self) -> None:
         if not self._full:

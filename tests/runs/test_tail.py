@@ -182,6 +182,14 @@ def test_a_file_that_cannot_be_read_is_told_once_and_the_rest_is_read(tmp_path: 
     assert steps(drained(tail)) == [1]
 
 
+def test_a_folder_that_cannot_be_listed_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    told: list[str] = []
+    tail = Tail(tmp_path / "run", tell=told.append)
+    assert drained(tail) == drained(tail) == []
+    assert told == [f"flexlogger: {tmp_path / 'run'} cannot be read (Not a directory); it is left out"]
+
+
 def test_a_segment_that_vanishes_while_it_is_followed_is_told_once(tmp_path: Path) -> None:
     path = write_segment(tmp_path, [record(0)])
     writer = begin_segment(tmp_path, start=1)
