@@ -224,3 +224,33 @@ def test_a_resumed_run_hides_what_it_does_again_and_keeps_it_in_the_log(tmp_path
     card = read_card(tmp_path / "default" / "r")
     assert card is not None
     assert card.last_step == 12
+
+
+@pytest.mark.chaos  # it takes as long as a heart may miss its beats
+def test_an_owner_that_slept_too_long_is_succeeded_and_waits_like_the_others(
+    begin: Begin, server: ServerProcess
+) -> None:
+    quick = (
+        "from flexlogger.runs import claims\nclaims.STALE_S = 4.0\n"  # a live heart beats every two seconds or three
+    )
+    owner = begin(
+        quick
+        + "stat = logger('a', env='asleep', port=PORT)"
+        + LOG.format(0, 5, "a")
+        + "assert stat.flush()\ntold(); wait()"
+        + LOG.format(5, 9, "a")
+        + "assert stat.flush()\nimport time\nwhile stat.session.owner: time.sleep(0.01)\ntold(); wait()"
+    )
+    owner.hear()
+    heir = begin(quick + "stat = logger('b', env='asleep', port=PORT)" + LOG.format(0, 5, "b") + "told(); wait()")
+    heir.hear()
+    owner.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: points(server.url, "asleep", "loss"), {"a": series(0, 5), "b": series(0, 5)})
+    owner.process.send_signal(signal.SIGCONT)
+    owner.go_on()
+    owner.hear()
+    eventually(lambda: points(server.url, "asleep", "loss"), {"a": series(0, 9), "b": series(0, 5)})
+    heir.go_on()
+    assert "this process draws it now" in heir.end()
+    owner.go_on()
+    assert "another one draws run r now" in owner.end()
