@@ -66,7 +66,7 @@ class Declarations:
     def merged(self, time: float) -> Definition:
         """The dashboard that all of it makes, in the order in which they came; in force from `time` on."""
         all_of_it = _union([self._left, *self._here.values()])
-        plots = {meter.target for meter in all_of_it.meters.values()} - set(all_of_it.plots)
+        plots = {meter.target for meter in all_of_it.meters.values()} - {*all_of_it.plots, ""}
         meters = tuple(meter for meter in all_of_it.meters.values() if meter.target not in plots)
         return Definition(time, tuple(all_of_it.plots.values()), meters, all_of_it.layout)
 

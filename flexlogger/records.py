@@ -82,7 +82,8 @@ class PlotDef(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MeterDef(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One meter as it travels: what feeds plot `target`. `labels` name the entries of a vector, `display` its look."""
+    """One meter as it travels: what feeds plot `target`, or with '' no window. `labels` name the entries of a vector,
+    `display` its look."""
 
     name: str
     type: str

@@ -214,8 +214,9 @@ class Board:
         if line and trace is None:
             self._note(f"more than {MAX_LINES:,} lines in all: values of further names are only logged")
             return None
-        self._names.setdefault(route.meter, {})[route.suffix] = kind
-        self._unsettled.add(route.plot)
+        if route.plot:
+            self._names.setdefault(route.meter, {})[route.suffix] = kind
+            self._unsettled.add(route.plot)
         return route, trace
 
     # What is not a record

@@ -12,7 +12,8 @@ MAX_AUTOMATIC = 100
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where the output `suffix` of `meter` goes: plot `plot`, as a line over `x`, or only as its latest value."""
+    """Where the output `suffix` of `meter` goes: plot `plot` ('': it has no window), as a line over `x`, or only as its
+    latest value."""
 
     plot: str
     meter: str
@@ -54,6 +55,8 @@ class Router:
             if len(self.automatic) >= MAX_AUTOMATIC:
                 return f"more than {MAX_AUTOMATIC} names that no meter declares; the rest are only logged"
             meter, suffix = self._automatic(name, kind), ""
+        if not meter.target:
+            return Route("", meter.name, suffix, False)
         plot = self.plots.get(meter.target)
         if plot is None:
             return f"meter {meter.name!r} goes to plot {meter.target!r}, which is not declared"

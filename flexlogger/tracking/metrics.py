@@ -47,6 +47,11 @@ class Rules:
         found = self._closest(name, lambda rule: True)
         return found.summary if found is not None else ()
 
+    def hidden(self, name: str) -> bool:
+        """Whether a metric is to have no window."""
+        found = self._closest(name, lambda rule: True)
+        return found is not None and found.hidden
+
     def _closest(self, name: str, holds: Callable[[Rule], bool]) -> Rule | None:
         fitting = [rule for rule in self._rules.values() if holds(rule) and fits(rule.name, name)]
         return max(reversed(fitting), key=lambda rule: specific(rule.name, name), default=None)

@@ -145,8 +145,10 @@ class TrackedRun(Shown):
 
         `summary` is what its summary holds, joined by commas: min, max, mean, first, last, best (the lowest, or with
         goal="maximize" the highest), or none; its last value if not given. `step_metric` is the metric that it is drawn
-        over: the value logged with it, or else the one before. A metric always has what is known of its step metric
-        (`step_sync`), and a second definition replaces the first (`overwrite`).
+        over: the value logged with it, or else the one before. A `hidden` metric is logged and has no window.
+
+        A metric always has what is known of its step metric (`step_sync`), and a second definition replaces the first
+        (`overwrite`).
 
         Raises ValueRefusedError for a word that means nothing, with the nearest.
         """

@@ -15,8 +15,9 @@ Taken = Callable[[PlotDef, MeterDef], bool]
 
 
 class Windows:
-    """A name that nobody declares gets a window of its own, which views make by themselves. Only two kinds of it need
-    a declaration: a vector, whose entries are lines of one window, and one that is drawn over another metric.
+    """A name that nobody declares gets a window of its own, which views make by themselves. Only three kinds of it
+    need a declaration: a vector, whose entries are lines of one window, one that is drawn over another metric, and one
+    that is to have no window.
 
     `define` is called with the whole declaration, first in the constructor and then whenever it grows.
     """
@@ -63,17 +64,21 @@ class Windows:
 
     def _declare(self, name: str) -> bool:
         """Declare a name's window where it needs that; True where something has changed."""
-        axis = self._rules.axis(name)
-        vector = self._known[name]
-        if not vector and (axis is None or axis == name):
+        axis, hidden, vector = self._rules.axis(name), self._rules.hidden(name), self._known[name]
+        if not (vector or hidden or axis not in (None, name)):
             return False
         plot = PlotDef(name, "line", {"xlabel": axis} if axis else {}, axis or "step")
-        meter = MeterDef(name, "", name, (Output("", "vector" if vector else "scalar"),))
-        if self._is_spoken_for(name) or self._taken(plot, meter) or self._plots.get(name) == plot:
+        meter = MeterDef(name, "", "" if hidden else name, (Output("", "vector" if vector else "scalar"),))
+        known = self._plots.get(name), self._meters.get(name)
+        if self._is_spoken_for(name) or self._taken(plot, meter) or known == (None if hidden else plot, meter):
             return False
         if name not in self._plots and len(self._plots) >= len(self._declared) + MAX_AUTOMATIC:
             return False
-        self._plots[name], self._meters[name] = plot, meter
+        self._meters[name] = meter
+        if hidden:
+            self._plots.pop(name, None)
+        else:
+            self._plots[name] = plot
         return True
 
     def _is_spoken_for(self, name: str) -> bool:

@@ -239,3 +239,13 @@ class TestColours:
             watched.write([item])
             watched.panel("loss")
         assert as_json(watched) == as_json(board(*self.ITEMS))
+
+
+def test_a_meter_without_a_plot_is_drawn_nowhere_but_may_be_an_axis() -> None:
+    hidden = MeterDef("epoch", "", "")
+    over = MeterDef("loss", "", "loss")
+    made = board(define([PlotDef("loss", x="epoch")], [hidden, over]))
+    made.write([Record(0, 0.0, {"epoch": 3.0}), Record(1, 0.1, {"loss": 0.5})])
+    assert made.windows() == ["loss"]
+    assert made.notes == {}
+    assert lines(made, "loss") == {"loss": [(3.0, 0.5)]}

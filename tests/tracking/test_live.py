@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import numpy as np
 import pytest
@@ -73,6 +74,7 @@ def test_every_shape_has_its_window(server: ServerProcess) -> None:
 
 def test_a_step_metric_is_the_x_axis(server: ServerProcess) -> None:
     run = run_on(server)
+    wandb.define_metric("epoch", hidden=True)
     wandb.define_metric("val/*", step_metric="epoch")
     for epoch in range(3):
         for _ in range(4):
@@ -82,6 +84,9 @@ def test_a_step_metric_is_the_x_axis(server: ServerProcess) -> None:
     assert traces(run.session, server.url, "val/loss") == {"val/loss": [(0, 10.0), (1, 9.0), (2, 8.0)]}
     assert window(run.session, server.url, "val/loss")["content"]["layout"]["xaxis"]["title"]["text"] == "epoch"
     assert [step for step, _ in traces(run.session, server.url, "loss")["loss"]][:6] == [0, 1, 2, 3, 5, 6]
+    with pytest.raises(HTTPError):
+        window(run.session, server.url, "epoch")
+    assert run.summary["epoch"] == 2.0
 
 
 def test_a_dashboard_may_govern_what_is_logged(server: ServerProcess, tmp_path: Path) -> None:

@@ -90,6 +90,16 @@ def test_a_step_metric_is_the_axis_of_names_met_before_and_after() -> None:
     assert declared.times == 3
 
 
+def test_a_hidden_name_has_no_window_before_or_after_it_is_met() -> None:
+    declared = Declared(made=rules({"name": "*", "step_metric": "epoch"}))
+    declared.windows.meet(["epoch", "loss"])
+    declared.rules.add(checked_rule("epoch", None, None, None, True))
+    declared.rules.add(checked_rule("los*", None, None, None, True))
+    declared.windows.look_again()
+    assert declared.axes == {}
+    assert {meter.name: meter.target for meter in declared.meters} == {"epoch": "", "loss": ""}
+
+
 def test_the_dashboard_governs_what_it_declares() -> None:
     dashboard = {"plots": {"p": {"type": "line"}}, "meters": {"loss": {"type": "AverageValueMeter", "target": "p"}}}
     declared = Declared(dashboard, rules({"name": "*", "step_metric": "epoch"}))
