@@ -18,17 +18,12 @@ from flexlogger.monitor import protocol
 from flexlogger.monitor.codec import decode
 from flexlogger.monitor.protocol import Head, message
 from flexlogger.net.keys import HostKeys
-from flexlogger.net.sockets import Doorkeeper, host_socket
+from flexlogger.net.sockets import FAILED, Doorkeeper, host_socket
 from flexlogger.net.tags import Frame, Message
 
 POLL_MS = 500
 DAMAGED = object()
 """Stands for a state that could not be decoded: it is counted, acknowledged and passed over."""
-_FAILED: dict[int, str] = {
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "the handshake failed",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "it does not speak our protocol, or without keys where keys are needed",
-    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "its key is not known here",
-}
 
 
 class Peer(msgspec.Struct):
@@ -78,7 +73,7 @@ class Host:
             self._let_go()
             raise
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        self._monitor = self._socket.get_monitor_socket(sum(_FAILED))
+        self._monitor = self._socket.get_monitor_socket(sum(FAILED))
         self._arrived = threading.Condition()
         self._queue: deque[Received] = deque()
         self._acks: deque[Peer] = deque()
@@ -236,7 +231,7 @@ class Host:
 
     def _note_handshake(self) -> None:
         event = recv_monitor_message(self._monitor, zmq.NOBLOCK)
-        self._count(f"a connection was refused: {_FAILED.get(event['event'], 'it failed')}")
+        self._count(f"a connection was refused: {FAILED.get(event['event'], 'it failed')}")
 
     def _refuse(self, route: bytes, why: str) -> None:
         self._count(why)

@@ -17,6 +17,13 @@ BEAT_MS = 1000
 DEAD_MS = 5000
 """A peer that says nothing for so long is taken for gone; both sides then connect anew."""
 
+FAILED: dict[int, str] = {
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "the handshake failed",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "it does not speak our protocol, or without keys where keys are needed",
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "its key is not known here",
+}
+"""Why a connection never came to be, by the event that tells of it."""
+
 
 def endpoint(host: str, port: int) -> str:
     """The TCP endpoint of a host name and a port.

@@ -1,0 +1,1 @@
+"""A run's folder kept equal on another machine: what the tcp pipe is made of."""
