@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from time import perf_counter
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from flexlogger import faults
+from flexlogger.model.eager import EAGER
 from flexlogger.model.gather import Buffers, Gather, Wanted
 from flexlogger.model.in_backward import Capture
 from flexlogger.model.parameters import ParameterReader
@@ -32,7 +32,7 @@ class Collector:
         self._reader = ParameterReader(plan.parameters, plan.wanted.get("weights"), plan.wanted.get("grads"))
         grads = plan.wanted.get("grads")
         self._capture = Capture(self._reader, grads, self.fail) if grads is not None else None
-        self._stance: Any = None
+        self._eager = False
         self._gather: Gather | None = None
         self._own = 0.0
         self.broken: str | None = None
@@ -78,8 +78,8 @@ class Collector:
                 self._capture.arm(self._gather)
             if self._probe is not None:
                 self._probe.arm(self._gather, every_pass)
-                if "torch._dynamo" in sys.modules:  # compiled code has no hooks in it
-                    self._stance = torch.compiler.set_stance("force_eager")
+                EAGER.hold()
+                self._eager = True
         except Exception as error:
             self.fail(error)
         self._own = perf_counter() - start
@@ -87,9 +87,9 @@ class Collector:
     def disarm(self) -> None:
         """Take all hooks out and forget what was collected."""
         self._gather = None
-        if self._stance is not None:
-            self._stance.__exit__(None, None, None)
-            self._stance = None
+        if self._eager:
+            self._eager = False
+            EAGER.release()
         if self._probe is not None:
             self._probe.disarm()
         if self._capture is not None:

@@ -63,6 +63,7 @@ class Probe:
         self._root = id(model)
         self._handles: list[Any] = []
         self._lock = threading.Lock()  # autograd runs a thread a device
+        self._leaves: list[tuple[torch.Tensor, Any, bool]] = []
         self.generation = 0
         self.own = 0.0
         """Seconds spent in hooks since the step began."""
@@ -73,6 +74,7 @@ class Probe:
     def arm(self, gather: Gather, every_pass: bool) -> None:
         """Watch from now on; without `every_pass` each layer's first pass only."""
         self.generation += 1
+        self._release()
         self._gather, self._every_pass = gather, every_pass
         self._begin()
         if not self._handles:
@@ -93,8 +95,17 @@ class Probe:
         self.generation += 1
         while self._handles:
             self._handles.pop().remove()
+        self._release()
         self._values.clear()
         self._hooks.clear()
+
+    def _release(self) -> None:
+        """Leave tensors that outlive their graph as they were."""
+        while self._leaves:
+            tensor, handle, had_hooks = self._leaves.pop()
+            handle.remove()
+            if not had_hooks and not tensor._backward_hooks:
+                tensor._backward_hooks = None
 
     @property
     def unseen(self) -> list[str]:
@@ -216,7 +227,10 @@ class Probe:
             known[2].keys.append(key)
             return
         hook = _OnGrad(self, self.generation, key, wanted)
-        tensor.register_hook(hook)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        had_hooks = tensor._backward_hooks is not None
+        handle = tensor.register_hook(hook)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        if tensor.is_leaf:  # it outlives the graph: a parameter that a layer is given as its input
+            self._leaves.append((tensor, handle, had_hooks))
         if self._same_grads:
             self._hooks[id(tensor)] = weakref.ref(tensor), tensor._version, hook
 

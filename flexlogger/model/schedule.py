@@ -17,11 +17,12 @@ class Cost:
     """What collecting costs, from the lengths of steps with and without it.
 
     The time spent in our own code is the least it can be; what is more (caches, the allocator, torch's own handling of
-    hooks) shows in the difference of the medians.
+    hooks) shows in how much longer a collected step is than the steps around it.
     """
 
     def __init__(self) -> None:
         self._own: deque[float] = deque(maxlen=15)
+        self._longer: deque[float] = deque(maxlen=15)
         self._due: deque[float] = deque(maxlen=15)
         self._idle: deque[float] = deque(maxlen=51)
         self.steps = 0
@@ -38,16 +39,15 @@ class Cost:
             self.collected += 1
             self._own.append(own)
             self._due.append(seconds)
+            if len(self._idle) >= 3:
+                self._longer.append(seconds - median(self._idle))
 
     @property
     def each(self) -> float:
         """Seconds that one collected step costs."""
         if not self._own:
             return 0.0
-        own = median(self._own)
-        if len(self._due) < 3 or len(self._idle) < 3:
-            return own
-        return max(own, median(self._due) - median(self._idle))
+        return max(median(self._own), median(self._longer) if len(self._longer) >= 3 else 0.0)
 
     @property
     def step(self) -> float:

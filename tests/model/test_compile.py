@@ -1,0 +1,118 @@
+"""Compiled models: collected steps run eagerly, the compiled graphs stay as they are."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from flexlogger.model.tooled import TooledModel
+from tests.model.cases import Branches, data, total
+
+EVERYTHING = ["weights", "grads", "inputs", "outputs", "grad_in", "grad_out"]
+
+
+@pytest.fixture(autouse=True)
+def a_fresh_compiler() -> Any:
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+class Counting:
+    """A backend that counts compilations and calls of what it compiled."""
+
+    def __init__(self) -> None:
+        self.compiled = self.called = 0
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Any:
+        self.compiled += 1
+
+        def run(*args: Any) -> Any:
+            self.called += 1
+            return graph.forward(*args)
+
+        return run
+
+
+def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> None:
+    for step in range(steps):
+        optimizer.zero_grad()
+        total(model(data(4, 6, seed=step))).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("how", ["the wrapper is tooled", "the model is tooled", "compiled in place"])
+def test_due_steps_are_complete_and_nothing_is_compiled_again(how: str) -> None:
+    torch.manual_seed(0)
+    model = Branches()
+    twin = copy.deepcopy(model)
+    backend = Counting()
+    if how == "compiled in place":
+        model.compile(backend=backend)
+        compiled: Any = model
+    else:
+        compiled = torch.compile(model, backend=backend)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    tooled = TooledModel(
+        compiled if how == "the wrapper is tooled" else model, optimizer, sources=EVERYTHING, stats=["norm"], every=3
+    )
+    train(compiled, optimizer, 7)
+    latest, status = tooled.latest, tooled.status()
+    tooled.remove()
+    expected = TooledModel(
+        twin, twin_optimizer := torch.optim.SGD(twin.parameters(), 1e-3), sources=EVERYTHING, stats=["norm"]
+    )
+    train(twin, twin_optimizer, 7)
+    assert status["unseen"] == []
+    assert latest is not None
+    assert expected.latest is not None
+    assert latest.step == 6
+    theirs = expected.latest.table()
+    for row, sources in latest.table().items():
+        assert sources.keys() == theirs[row].keys()
+        for source, stats in sources.items():
+            assert stats["norm"] == pytest.approx(theirs[row][source]["norm"], rel=1e-4)
+    assert backend.compiled == 1
+    assert backend.called == 4, "steps 1, 2, 4 and 5"
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # the compiler looks at it
+def test_a_part_that_is_compiled() -> None:
+    model = Branches()
+    backend = Counting()
+    model.left = torch.compile(model.left, backend=backend)  # type: ignore[assignment]
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    tooled = TooledModel(model, optimizer, sources=EVERYTHING, stats=["norm"], every=2)
+    train(model, optimizer, 5)
+    assert tooled.latest is not None
+    assert tooled.latest.table()["left"].keys() == set(EVERYTHING)
+    assert (backend.compiled, backend.called) == (1, 2)
+
+
+def test_the_stance_is_the_users_again_afterwards() -> None:
+    model = Branches()
+    compiled = torch.compile(model, backend=Counting())
+    with torch.compiler.set_stance("eager_on_recompile"):
+        tooled = TooledModel(compiled, sources=["outputs"])
+        tooled.remove()
+        assert torch._dynamo.eval_frame._stance.stance == "eager_on_recompile"
+
+
+def test_compiling_after_the_model_was_tooled_is_told_and_mends_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """What a process does that tools a model before anything of the compiler is loaded."""
+    model = Branches()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    tooled = TooledModel(model, optimizer, sources=["outputs", "grad_out"], stats=["norm"])
+    torch.compiler.set_stance("default")
+    backend = Counting()
+    compiled = torch.compile(model, backend=backend)
+    train(compiled, optimizer, 1)
+    assert backend.called == 1
+    train(compiled, optimizer, 1)
+    assert tooled.latest is not None
+    assert tooled.latest.table()["left"].keys() == {"outputs", "grad_out"}
+    assert backend.called == 1

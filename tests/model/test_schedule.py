@@ -1,0 +1,71 @@
+"""Which steps are collected, with time passed in."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from flexlogger.errors import ValueRefusedError
+from flexlogger.model.schedule import FIRST_GAP, Budget, Every, parse_share, schedule
+
+
+def run(due: Every | Budget, steps: int, length: float, own: float, hidden: float = 0.0) -> list[int]:
+    """The steps collected of a training whose steps take `length`, and `own` + `hidden` more when collected."""
+    collected, following = [], 0
+    for step in range(steps):
+        this = step == following or step > following
+        if this:
+            collected.append(step)
+        if step:
+            due.cost.ended(length + (own + hidden if this else 0.0), own if this else None)
+        following = due.next(step, this)
+    return collected
+
+
+def test_every_kth_step() -> None:
+    assert run(Every(4), 14, 1.0, 0.1) == [0, 4, 8, 12]
+    assert run(Every(1), 3, 1.0, 0.1) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("own", [1e-5, 1e-3, 0.01, 0.3, 3.0])
+@pytest.mark.parametrize("hidden", [0.0, 0.5])
+@pytest.mark.parametrize("share", [0.01, 0.05])
+def test_a_budget_is_held_whatever_a_collected_step_costs(own: float, hidden: float, share: float) -> None:
+    budget = Budget(share)
+    steps = 20_000
+    collected = run(budget, steps, 1.0, own, own * hidden)
+    spent = len(collected) * own * (1 + hidden) / steps
+    assert spent <= share * 1.1 + 3 * own * (1 + hidden) / steps
+    if own * (1 + hidden) > share:
+        assert spent >= share * 0.8
+    assert budget.cost.share == pytest.approx(spent, rel=0.1, abs=0.001)
+
+
+def test_the_first_two_steps_of_a_budget_are_fixed_so_that_all_ranks_agree() -> None:
+    assert run(Budget("1%"), 6, 1.0, 0.5) == [0, FIRST_GAP]
+
+
+def test_a_budget_follows_steps_that_become_faster() -> None:
+    budget = Budget(0.01)
+    first = run(budget, 2000, 1.0, 0.1)
+    slow = first[-1] - first[-2]
+    again = run(budget, 2000, 0.1, 0.1)
+    assert again[-1] - again[-2] > 5 * slow
+
+
+@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), (" 2.5 % ", 0.025), (0.5, 0.5), ("0.02", 0.02)])
+def test_shares_are_read(text: object, share: float) -> None:
+    assert parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("wrong", [0, 1, "100%", -0.1, True, None, "much", math.nan])
+def test_shares_that_are_none_are_refused(wrong: object) -> None:
+    with pytest.raises(ValueRefusedError, match="budget: expected a share"):
+        parse_share(wrong)
+
+
+def test_one_of_the_two_at_most() -> None:
+    assert schedule(None, None).k == 1
+    with pytest.raises(ValueRefusedError):
+        schedule(1, 0.5)
