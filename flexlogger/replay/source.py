@@ -6,12 +6,14 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
 from flexlogger import faults
-from flexlogger.records import Event, Item, Record
+from flexlogger.records import Definition, Event, Item, Record
 from flexlogger.runs.card import read_card
 from flexlogger.runs.format import DamagedLineError, Header
 from flexlogger.runs.segment import Damage, SegmentReader, read_header, segments
@@ -52,11 +54,11 @@ class Source:
     def read(self) -> Iterator[Sequence[Item]]:
         """Yield what was not yet read, in order of time. Raises no error."""
         own, others = _Waiting(self._own_batches()), _Waiting(self._tail.read())
-        while min(own.front, others.front) < math.inf:
-            turn, other = (own, others) if own.front <= others.front else (others, own)
-            rank, items = turn.take(other.front)
-            self.records += sum(type(item) is Record for item in items)
-            yield self._stage.take(items, rank, own=turn is own)
+        while (bound := min(own.last, others.last)) < math.inf:
+            mine, theirs = own.take(bound), others.take(bound)
+            for rank, items, is_own in _in_turn(mine, theirs):
+                self.records += sum(type(item) is Record for item in items)
+                yield self._stage.take(items, rank, own=is_own)
 
     def _own_batches(self) -> Iterator[Batch]:
         try:
@@ -95,36 +97,45 @@ class Source:
 
 
 class _Waiting:
-    """Batches of which the next item's time is known."""
+    """Batches of which the next one is known."""
 
     def __init__(self, batches: Iterator[Batch]) -> None:
         self._batches = batches
-        self._batch = Batch(0, [])
+        self._batch = next(batches, _NONE)
         self._at = 0
-        self._refill()
 
     @property
-    def front(self) -> float:
-        """The time of the next item; infinite where there is none."""
-        return self._batch.items[self._at].time if self._batch.items else math.inf
+    def last(self) -> float:
+        """The time of the last item that is known; infinite where there is none."""
+        return self._batch.items[-1].time if self._batch.items else math.inf
 
-    def take(self, limit: float) -> Batch:
-        """The next item, and all of its batch up to a time."""
+    def take(self, bound: float) -> Batch:
+        """Those of the next batch up to a time."""
         rank, items = self._batch
         start = self._at
-        whole = items[-1].time <= limit
-        self._at = len(items) if whole else max(start + 1, bisect_right(items, limit, start, key=_time))
-        taken = Batch(rank, items if whole and not start else items[start : self._at])
-        if self._at == len(items):
-            self._refill()
-        return taken
-
-    def _refill(self) -> None:
-        self._at = 0
-        self._batch = next(self._batches, Batch(0, []))
+        if self.last <= bound:
+            self._batch, self._at = next(self._batches, _NONE), 0
+            return Batch(rank, items[start:] if start else items)
+        self._at = bisect_right(items, bound, start, key=_time)
+        return Batch(rank, items[start : self._at])
 
 
+_NONE = Batch(0, [])
 _time = attrgetter("time")
+
+
+def _in_turn(mine: Batch, theirs: Batch) -> Iterator[tuple[int, list[Item], bool]]:
+    """Two batches in order of time, as pieces (rank, items, whether they are mine); one piece where nobody has to
+    know whose they are: that is asked of definitions, and of other ranks."""
+    if not (mine.items and theirs.items):
+        rank, items = mine if mine.items else theirs
+        yield rank, items, bool(mine.items)
+    elif mine.rank == theirs.rank and not any(type(item) is Definition for item in (*mine.items, *theirs.items)):
+        yield mine.rank, list(merge(mine.items, theirs.items, key=_time)), True
+    else:
+        tagged = ([(item, is_mine) for item in of.items] for of, is_mine in ((mine, True), (theirs, False)))
+        for is_mine, group in groupby(merge(*tagged, key=lambda pair: pair[0].time), key=itemgetter(1)):
+            yield (mine if is_mine else theirs).rank, [item for item, _ in group], is_mine
 
 
 def own_segment(folder: Path) -> Path | None:
