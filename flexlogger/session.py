@@ -140,14 +140,14 @@ class Run:
             self.config.update(changes)
             self.event("config", {"set": changes})
 
-    def describe(self, name: str | None = None, tags: Sequence[str] = (), notes: str = "") -> None:
-        """Call the run something else, and add tags and notes."""
-        known = self.identity
-        tags = tuple(dict.fromkeys((*known.tags, *tags)))
-        self.identity = msgspec.structs.replace(known, name=name or known.name, tags=tags, notes=notes or known.notes)
-        self.name = self.identity.name
-        if self.identity != known:
-            self.event("about", {"name": self.name, "tags": list(tags), "notes": self.identity.notes})
+    def describe(self, name: str | None = None, tags: Sequence[str] | None = None, notes: str | None = None) -> None:
+        """Call the run something else, give it other tags or notes; None leaves what is."""
+        given = {"name": name, "tags": None if tags is None else tuple(dict.fromkeys(tags)), "notes": notes}
+        changed = {key: value for key, value in given.items() if value not in (None, getattr(self.identity, key))}
+        if changed:
+            self.identity = msgspec.structs.replace(self.identity, **changed)
+            self.name = self.identity.name
+            self.event("about", msgspec.to_builtins(changed))
 
     def status(self) -> dict[str, Any]:
         """Health in plain data: counts of the pipe, and the state of each view."""

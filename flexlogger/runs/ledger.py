@@ -84,17 +84,16 @@ class Ledger:
 
     def _run(self, info: dict[str, Any]) -> None:
         """An owner's first event: what it says goes before what earlier owners said, what it leaves out stays."""
-        self._about(info)
+        self._about({key: info[key] for key in _SAID if info.get(key)})
         self._card.config = {**self._card.config, **info.get("config", {})}
         self._card.resumed = self._owners
         self._owners += 1
         self._counted = {}
         self.end = None
 
-    def _about(self, info: dict[str, Any]) -> None:
-        for key in _SAID:
-            if info.get(key):
-                setattr(self._card, key, info[key])
+    def _about(self, said: dict[str, Any]) -> None:
+        for key, value in said.items():
+            setattr(self._card, key, value)
 
     def _nonfinite(self, name: str, info: dict[str, Any]) -> None:
         """The first of each name stays: a resumed run's process finds its own first one."""

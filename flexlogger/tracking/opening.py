@@ -99,7 +99,7 @@ def start(plan: Plan) -> TrackedRun:
     before = _before(dashboard)
     shared = _to_join(plan)
     if shared is not None:
-        shared.describe(dashboard.name, dashboard.tags, dashboard.notes)
+        shared.describe(dashboard.name, (*shared.identity.tags, *dashboard.tags), dashboard.notes or None)
         shared.configure({**dashboard.config, **plan.config})
     run = shared or open_run(dashboard, config=plan.config, resume=plan.resume)
     _used.add(run)

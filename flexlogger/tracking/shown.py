@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ SHOWN = 50
 
 
 class Shown:
-    """The part of a `TrackedRun` that only looks."""
+    """The part of a `TrackedRun` that says what the run is and how it is doing."""
 
     _run: Run
     _rows: Rows
@@ -36,8 +37,12 @@ class Shown:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """What it is called; may be set."""
         return self._run.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._run.describe(name=name)
 
     @property
     def project(self) -> str:
@@ -46,13 +51,21 @@ class Shown:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The words it can be found by."""
+        """The words it can be found by; may be set."""
         return self._run.identity.tags
+
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        self._run.describe(tags=tags)
 
     @property
     def notes(self) -> str:
-        """What there is to say about it."""
+        """What there is to say about it; may be set."""
         return self._run.identity.notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        self._run.describe(notes=notes)
 
     @property
     def dir(self) -> Path:

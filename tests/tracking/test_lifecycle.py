@@ -72,6 +72,15 @@ def test_the_card_says_what_init_was_told() -> None:
     )
 
 
+def test_what_it_is_called_may_be_said_later() -> None:
+    run = wandb.init("demo", id="one", tags=["a"], notes="old", **OFFLINE)
+    run.log({"loss": 0.5})
+    run.name, run.tags, run.notes = "better", (*run.tags, "b"), ""
+    wandb.finish()
+    card = card_of(run)
+    assert (card.name, card.tags, card.notes, card.resumed) == ("better", ["a", "b"], "", 0)
+
+
 def test_parsed_arguments_and_a_lone_tag_are_taken() -> None:
     run = wandb.init(config=argparse.Namespace(lr=0.1), tags="demo", **OFFLINE)
     assert (run.config.lr, run.tags, run.project) == (0.1, ("demo",), "default")
