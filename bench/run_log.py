@@ -20,7 +20,14 @@ HOW = """\
 Records of five scalars with ordinary names and values (float64 of full length), in batches of 1,024 as the pipe writes
 them. *Bare* writes the same steps, times and values with the same encoder, without sequence numbers and checksums; and
 reads lines and decodes them, without checking anything. *Drawn*: through the board to the window that a dashboard is
-sent. A point is one scalar. Files are in the page cache. In turns, in one process."""
+sent. A point is one scalar. Files are in the page cache. In turns, in one process.
+
+*Opened*: a run's folder as `flexlogger replay` reads it, from all its segments merged in order of time, again to the
+window. *Listed*: the whole command `flexlogger runs list` with a filter, from the start of its interpreter; cards have
+30 settings and 20 results."""
+RUNS = 1000
+OPENED = 1_000_000
+SEGMENTS = (1, 3)
 
 
 def run(session: Session) -> Result:
@@ -35,13 +42,14 @@ def run(session: Session) -> Result:
                 for what in WHAT:
                     session.tell(f"{size:,} points, round {turn + 1} of {rounds}: {what}")
                     found[size][what].append(worker.round(what=what, records=size // SCALARS))
+    folders = _folders(session, rounds)
     return Result(
         NAME,
         "The run log",
         HOW,
         session.quick,
-        [_table(found)],
-        _targets(found),
+        [_table(found), _opening(folders)],
+        _targets(found) + _opening_targets(folders),
         [
             Plot(
                 "bench-run-log.png",
@@ -56,6 +64,41 @@ def run(session: Session) -> Result:
             )
         ],
     )
+
+
+def _folders(session: Session, rounds: int) -> Rounds:
+    """Runs opened, by their segments, and runs listed; each once before it counts."""
+    asked = {f"open {parts}": {"what": "open", "count": OPENED // SCALARS, "parts": parts} for parts in SEGMENTS}
+    asked["list"] = {"what": "list", "count": RUNS}
+    found: Rounds = {what: [] for what in asked}
+    with session.folder() as folder, session.worker("run_folders", {"folder": str(folder)}) as worker:
+        for turn in range(rounds + 1):
+            for what, request in asked.items():
+                session.tell(f"round {turn} of {rounds}: {what}")
+                found[what].append(worker.round(**request))
+    return {what: answers[1:] for what, answers in found.items()}
+
+
+def _opening(folders: Rounds) -> Table:
+    rows = [
+        [
+            f"a run of {OPENED:,} points, {parts} segment{'s' * (parts > 1)}, opened",
+            str(Spread.of(_column(folders, f"open {parts}", "seconds"))),
+            str(Spread.of(_column(folders, f"open {parts}", "grown"))),
+        ]
+        for parts in SEGMENTS
+    ]
+    rows.append([f"{RUNS:,} runs listed", str(Spread.of(_column(folders, "list", "seconds"))), ""])
+    return Table("Opening and listing", ["", "seconds", "memory grown MB"], rows)
+
+
+def _opening_targets(folders: Rounds) -> list[Target]:
+    slowest = max(_middle(folders, f"open {parts}", "seconds") for parts in SEGMENTS)
+    listed = _middle(folders, "list", "seconds")
+    return [
+        Target(f"a run of {OPENED:,} points, opened and thinned", "< 2 s", f"{short(slowest)} s", slowest < 2),
+        Target(f"`runs list` over {RUNS:,} runs, warm", "< 1 s", f"{short(listed)} s", listed < 1),
+    ]
 
 
 def _column(rounds: Rounds, what: str, key: str) -> list[float]:
