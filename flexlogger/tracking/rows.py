@@ -36,6 +36,11 @@ class Row:
         self._parts.append(part)
 
     @property
+    def empty(self) -> bool:
+        """True where nothing of it was taken."""
+        return not self._parts
+
+    @property
     def complete(self) -> bool:
         """True where nothing of it is on a device or to be encoded."""
         return all(isinstance(part, Record) for part in self._parts)
@@ -120,9 +125,11 @@ class Rows:
         self._held = Held(clock)
         readback.holders += (self._held,)
 
-    def add_numbers(self, values: dict[str, float], now: float, step: Any, commit: bool | None) -> None:
-        """Take the numbers of a call; the dict is the row's from here on."""
-        if step is None and commit is not False and not self._open:
+    def add_numbers(self, values: dict[str, float], now: float, step: Step | None, commit: bool | None) -> None:
+        """Take the numbers of a call; the dict is the row's from here on. A call of nothing may still end a step."""
+        if not values:
+            self._end(step, commit)
+        elif step is None and commit is not False and not self._open:
             self._submit(Record(self.step, now, values))
             self.step = math.floor(self.step) + 1
         else:
@@ -131,11 +138,10 @@ class Rows:
             row.add(Record(row.step, now, values))
             self._leave(row, ends, commit)
 
-    def add(self, call: Call, now: float, step: Any, commit: bool | None) -> None:
+    def add(self, call: Call, now: float, step: Step | None, commit: bool | None) -> None:
         """Take a call of any values."""
         if not (call.data or call.scalars or call.readings or call.later):
-            if call.values:
-                self.add_numbers(call.values, now, step, commit)
+            self.add_numbers(call.values, now, step, commit)
             return
         ends = self._turn_to(step, commit)
         row = self._row(now)
@@ -177,11 +183,17 @@ class Rows:
 
     # ---- steps
 
-    def _turn_to(self, step: Any, commit: bool | None) -> bool:
+    def _end(self, step: Step | None, commit: bool | None) -> None:
+        """End a step that is open, where a call asks for that."""
+        if self._turn_to(step, commit) and self._open:
+            self.release()
+            self._open = False
+            self.step = math.floor(self.step) + 1
+
+    def _turn_to(self, step: Step | None, commit: bool | None) -> bool:
         """Go to the step of a call; True where the call ends it."""
         if step is None:
             return commit is not False
-        step = checked_step(step)
         if step != self.step:
             self.release()
             self.step, self._open = step, False
@@ -208,10 +220,10 @@ class Rows:
         return self._readback.reserve(size) or self._pipe.drop("device too slow")
 
     def _send(self, row: Row) -> None:
-        if row.complete:
-            self._submit(row.record())
-        else:
+        if not row.complete:
             self._readback.queue(row)
+        elif not row.empty:
+            self._submit(row.record())
 
     def _submit(self, record: Record) -> None:
         if not self._readback.pending:

@@ -23,7 +23,7 @@ from flexlogger.tracking.artifacts import Artifact
 from flexlogger.tracking.config import Config
 from flexlogger.tracking.keeping import RunArtifacts
 from flexlogger.tracking.metrics import AXES, Rules, checked_rule
-from flexlogger.tracking.rows import Rows
+from flexlogger.tracking.rows import Rows, checked_step
 from flexlogger.tracking.shown import Shown
 from flexlogger.tracking.summaries import Known, Summary
 from flexlogger.tracking.values import Call
@@ -90,6 +90,8 @@ class TrackedRun(Shown):
         """
         if self._finished:
             self._refuse_finished("log")
+        if step is not None:
+            step = checked_step(step)
         now = time()
         values: dict[str, float] = {}
         try:
@@ -105,10 +107,9 @@ class TrackedRun(Shown):
         if not self._windows.knows(values.keys()):
             self._windows.meet(values)
         self._known.newest.update(values)
-        if values:
-            self._rows.add_numbers(values, now, step, commit)
+        self._rows.add_numbers(values, now, step, commit)
 
-    def _log_any(self, data: Mapping[str, Any], now: float, step: Any, commit: bool | None) -> None:
+    def _log_any(self, data: Mapping[str, Any], now: float, step: Step | None, commit: bool | None) -> None:
         call = Call(data, self._dashboard.max_media)
         for name, size in call.refused:
             self._refuse(name, size)

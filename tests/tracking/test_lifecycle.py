@@ -264,3 +264,14 @@ def test_no_module_takes_a_name_that_means_the_current_run() -> None:
     folder = Path(wandb.__file__).parent
     modules = {path.stem for path in folder.iterdir()}
     assert not modules & {"config", "run", "summary", *wandb.__all__}
+
+
+def test_a_call_that_is_refused_records_nothing() -> None:
+    run = wandb.init(**OFFLINE)
+    run.log({"loss": 1.0})
+    for refused in (lambda: run.log({"loss": 2.0, "bad": object()}), lambda: run.log({"loss": 2.0}, step=True)):
+        with pytest.raises(ValueRefusedError, match="log: "):
+            refused()
+    with pytest.raises(ValueRefusedError, match="log: expected a dict of names and values, but got 3"):
+        run.log(3)  # type: ignore[arg-type]
+    assert (run.summary["loss"], run.step) == (1.0, 1)

@@ -79,6 +79,16 @@ def test_commit_false_collects_until_a_call_that_commits(bench: Bench) -> None:
     assert bench.records() == [(0, {"a": 3.0, "b": 2.0, "c": 4.0}), (1, {"a": 5.0})]
 
 
+def test_a_call_of_nothing_ends_a_step_that_is_open(bench: Bench) -> None:
+    bench.log()
+    bench.log(a=1.0, commit=False)
+    bench.log()
+    bench.log(step=5, a=2.0)
+    bench.log(step=5, commit=True)
+    bench.log(a=3.0)
+    assert bench.records() == [(0, {"a": 1.0}), (5, {"a": 2.0}), (6, {"a": 3.0})]
+
+
 def test_calls_at_one_step_are_one_record(bench: Bench) -> None:
     bench.log(step=5, a=1.0)
     bench.log(step=5, b=2.0)
