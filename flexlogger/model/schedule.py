@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from flexlogger.errors import ValueRefusedError
+from flexlogger.model.agree import Agreement
 
 FIRST_GAP = 5
 """Steps from the first collected one to the second under a budget: enough to know what a step takes without."""
@@ -82,19 +83,21 @@ class Every:
 
 
 class Budget:
-    """As often as `share` of training time allows, by measured cost; at least `FIRST_GAP` steps after the first."""
+    """As often as `share` of training time allows, by measured cost. Under torch.distributed rank 0's cost decides, and
+    every rank has to take part."""
 
     def __init__(self, share: float | str) -> None:
         self.budget = parse_share(share)
         self.k = FIRST_GAP
         self.cost = Cost()
         self._next = 0
+        self._agree = Agreement()
 
     def next(self, step: int, collected: bool) -> int:
         """The next step to collect, once `step` has ended; what was spent too much before is saved first."""
         if collected:
             if step:
-                self.k = self._gap()
+                self.k = self._agree(self._gap())
             self._next = step + self.k
         return self._next
 
