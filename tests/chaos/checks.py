@@ -89,6 +89,7 @@ def calls(truth: Truth) -> dict[str, float]:
         "median_ms": 1000 * float(np.median(call)),
         "p99.9_ms": 1000 * float(np.quantile(call, 0.999)),
         "longest_ms": 1000 * float(call.max()),
+        "over_50_ms": int((call > LONGEST_CALL_MS / 1000).sum()),
         "longest_own_ms": 1000 * float(own.max()),
         "plain_python_ms": 1000 * float(truth.column("control_s").max()),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -103,6 +105,35 @@ def test_owners_that_are_killed_one_after_the_other(tmp_path: Path, server: Serv
     assert lines(server.url, "loss", "heirs", "heirs")["loss"] == written
     assert [step for step, _ in written] == sorted({step for step, _ in written}), "none twice"
     figures(processes=4, killed=3, on_disk=len(written), longest_until_drawn_again_s=max(seconds))
+
+
+def test_an_owner_that_was_frozen_finds_its_run_drawn_by_another(
+    tmp_path: Path, server: ServerProcess, figures: Figures
+) -> None:
+    folder = tmp_path / "runs" / "default" / "r"
+    with (
+        Training(plan(tmp_path, server, "frozen", 0)) as one,
+        Training(plan(tmp_path, server, "frozen", 1)) as two,
+    ):
+        one.wait_for(300)
+        two.wait_for(300)
+        frozen = owner_of(folder, [one, two])
+        other = two if frozen is one else one
+        os.kill(frozen.pid, signal.SIGSTOP)
+        stopped = time.monotonic()
+        assert owner_of(folder, [other]) is other
+        taken = time.monotonic() - stopped
+        os.kill(frozen.pid, signal.SIGCONT)
+        frozen.wait_for(frozen.truth.count + 1000)
+        late = frozen.finish()
+        report = other.finish()
+        logged = one.truth.points() + two.truth.points()
+    assert [said for _, said in late["said"] if "was not heard of for too long" in said]
+    assert len(late["said"]) == 1
+    assert report["shown"] is True
+    assert sorted(on_disk(folder)) == logged
+    assert lines(server.url, "loss", "frozen", "frozen")["loss"] == logged
+    figures(logged=len(logged), on_disk=len(logged), taken_over_after_s=taken)
 
 
 def owner_of(folder: Path, trainings: list[Training]) -> Training:

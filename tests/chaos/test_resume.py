@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from flexlogger.runs.card import read_card
 from flexlogger.server.process import ServerProcess
-from tests.chaos.checks import Point, lines, on_disk, until_drawn
+from tests.chaos.checks import LONGEST_CALL_MS, Point, calls, lines, on_disk, until_drawn
 from tests.chaos.figures import Figures
 from tests.chaos.training import Plan, Training
 
@@ -67,3 +68,22 @@ def test_a_killed_run_that_is_resumed_from_an_earlier_step(
     assert on_disk(folder) == [*before, *after], "hidden, never deleted"
     assert lines(server.url, "loss", env, env)["loss"] == [*before[:again], *after]
     figures(on_disk=len(before) + len(after), drawn=again + len(after), hidden=len(before) - again)
+
+
+def test_a_long_history_is_loaded_while_training_goes_on(
+    tmp_path: Path, server: ServerProcess, figures: Figures
+) -> None:
+    folder, env, rows = run_folder(tmp_path), "long-history", 300_000
+    options: dict[str, Any] = {"max_points": 2000}
+    first = msgspec.structs.replace(plan(tmp_path, server, env, 0, 0, **options), pause=0.0, rows=rows)
+    with Training(first) as training:
+        assert training.ended()["end"]["dropped"] == {}
+    with Training(plan(tmp_path, server, env, 1, rows, **options)) as training:
+        training.wait_for(3000)
+        report = training.finish()
+        count, took = training.truth.count, calls(training.truth)
+    assert report["shown"] is True
+    drawn = lines(server.url, "loss", env, env)["loss"]
+    assert (drawn[0][0], drawn[-1][0]) == (0, rows + count - 1)
+    assert took["longest_own_ms"] <= LONGEST_CALL_MS
+    figures(history=rows, on_disk=len(on_disk(folder)), **took)
