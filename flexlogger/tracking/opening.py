@@ -33,8 +33,6 @@ Source = str | PathLike[str] | Mapping[str, Any]
 
 MODES = ("online", "offline", "disabled")
 RESUMES = ("allow", "must", "never", "auto")
-
-
 _OF_ITS_OWN = ("dir", "env", "uid", "server", "port", "token")
 
 _used: WeakSet[Run] = WeakSet()
@@ -96,8 +94,8 @@ def start(plan: Plan) -> TrackedRun:
     Raises RunLogError where it is not what `resume` asks for, or its log cannot be kept.
     """
     dashboard = plan.dashboard
-    before = _before(dashboard)
     shared = _to_join(plan)
+    before = _before(dashboard) if shared is None else None
     if shared is not None:
         shared.describe(dashboard.name, (*shared.identity.tags, *dashboard.tags), dashboard.notes or None)
         shared.configure({**dashboard.config, **plan.config})

@@ -14,6 +14,7 @@ from flexlogger.errors import UnknownNameError, ValueRefusedError, unknown
 from flexlogger.records import Item
 from flexlogger.runs import summaries
 from flexlogger.runs.card import read_card
+from flexlogger.runs.format import Resume
 from flexlogger.runs.tail import Tail
 from flexlogger.session import Run
 from flexlogger.sinks.view import View
@@ -84,13 +85,18 @@ class Known:
         if self._run.closed and (card := read_card(self._run.folder)) is not None:
             return card.summary
         if self._view is None:
-            log = Path(self._run.pipe.status()["log"])
-            self._open(Tail(self._run.folder, skip=log))
+            self._open(self._others())
         assert self._view is not None
         self._settle()
         self._run.pipe.flush(LOG_S)
         self._view.flush(VIEW_S)
         return self._sink.as_dict()
+
+    def _others(self) -> Tail:
+        """What other processes logged, but for what this one hides as it takes the run up again."""
+        step = self._run.identity.resume_step
+        resume = Resume(step, self._run.started) if step is not None else None
+        return Tail(self._run.folder, skip=Path(self._run.pipe.status()["log"]), resume=resume)
 
     def _open(self, tail: Tail | None) -> None:
         self._view = View(self._sink, "summary", tail=tail)

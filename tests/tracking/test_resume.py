@@ -126,3 +126,15 @@ def test_the_environment_names_the_run_too(monkeypatch: pytest.MonkeyPatch) -> N
         with wandb.init("p", resume="allow", **OFFLINE) as run:
             assert (run.id, run.step) == ("r", first)
             run.log({"a": 1.0})
+
+
+def test_a_run_may_be_taken_up_at_an_earlier_step() -> None:
+    with wandb.init("p", id="r", **OFFLINE) as run:
+        for n in range(10):
+            run.log({"loss": 10.0 - n})
+    with wandb.init("p", id="r", dashboard={"resume_step": 4}, **OFFLINE) as run:
+        run.define_metric("loss", summary="min,max")
+        assert run.step == 4
+        run.log({"loss": 20.0})
+        assert run.summary["loss"] == {"min": 7.0, "max": 20.0}
+    assert RunReader(run.dir).series("loss")[0].tolist() == [0, 1, 2, 3, 4]
