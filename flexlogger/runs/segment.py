@@ -19,7 +19,7 @@ from flexlogger.records import Definition, End, Event, Item, Record
 from flexlogger.runs import format as lines
 from flexlogger.runs.appending import AppendFile
 from flexlogger.runs.blobs import BlobStore
-from flexlogger.runs.opening import Opening, without_secrets
+from flexlogger.runs.encoding import LineEncoder
 
 READ_BYTES = 1 << 20
 _SEGMENT = re.compile(r".+-.+-.+-.+\.jsonl")
@@ -51,18 +51,15 @@ class SegmentWriter:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.run_dir = run_dir
-        self.blobs = BlobStore(run_dir / "blobs", sync=fsync is not None)
-        self.next_q = 0
-        self._first_q = 0  # in the file
-        self.unencodable = 0
         self.lost = 0
         """Lines that were written and then deleted by somebody else."""
+        self._first_q = 0  # in the file
         start = clock()
         host = re.sub(r"[^\w.]", "_", socket.gethostname()) or "host"
         name = f"{host}-{os.getpid()}-{int(start * 1000)}-{secrets.token_hex(3)}"
         header = lines.Header(lines.VERSION, run, name, host, os.getpid(), rank, start, project, env, uid, resume)
         self._header = lines.seal(lines.encode_json(header))
-        self._opening = Opening()
+        self._encoder = LineEncoder(BlobStore(run_dir / "blobs", sync=fsync is not None))
         self._file = AppendFile(run_dir / f"{name}.jsonl", fsync, clock)
         self._file.buffer += self._header
 
@@ -84,7 +81,12 @@ class SegmentWriter:
     @property
     def used(self) -> bool:
         """True once an item was appended; a run that logs nothing leaves no file."""
-        return self.next_q > 0
+        return self._encoder.next_q > 0
+
+    @property
+    def unencodable(self) -> int:
+        """Items left out because they cannot be encoded."""
+        return self._encoder.unencodable
 
     def append(self, items: Sequence[Item]) -> int:
         """Encode items in order and return how many: fewer than given where a blob could not be stored.
@@ -92,38 +94,7 @@ class SegmentWriter:
         Raises OSError where that is the first of them; nothing is then appended, and the call can be repeated. An item
         that cannot be encoded at all is left out and counted in `unencodable`.
         """
-        done = 0
-        for item in items:
-            try:
-                self._append_one(item)
-            except OSError:
-                if done:
-                    break
-                raise
-            except Exception as error:
-                self.unencodable += 1
-                faults.swallow("encoding a record for the run log", error)
-            done += 1
-        return done
-
-    def _append_one(self, item: Item) -> None:
-        if type(item) is Record and not item.data:
-            self._file.buffer += lines.encode_values(self.next_q, item)
-            self.next_q += 1
-        else:
-            encoded = self._encode(self.next_q, item)
-            self._file.buffer += b"".join(encoded)
-            self.next_q += len(encoded)
-
-    def _encode(self, q: int, item: Item) -> list[bytes]:
-        if not isinstance(item, Record):
-            item = without_secrets(item)
-            self._opening.note(item)
-            return [lines.encode_item(q, item)]
-        encoded = [lines.encode_values(q, item)] if item.values else []
-        for datum in item.data:
-            encoded.append(lines.encode_datum(q + len(encoded), item, self.blobs.put(datum)))
-        return encoded
+        return self._encoder.encode(items, self._file.buffer)
 
     def commit(self) -> None:
         """Write what is buffered. Raises OSError where the disk refuses; what it took is not written twice."""
@@ -133,7 +104,7 @@ class SegmentWriter:
             self._begin_again()
 
     def _tell_removed(self, then: str = "") -> None:
-        lost = self.next_q - self._first_q if self._file.is_deleted() else 0
+        lost = self._encoder.next_q - self._first_q if self._file.is_deleted() else 0
         what = f"was deleted while it was written, with {lost} lines" if lost else "was moved while it was written"
         faults.log.warning("flexlogger: %s %s%s", self.path, what, then)
         self.lost += lost
@@ -141,9 +112,9 @@ class SegmentWriter:
     def _begin_again(self) -> None:
         """Make the file again, with what is in force; its numbers go on, so that readers count what is missing."""
         self._file.start_over(self._header)
-        self._first_q = self.next_q
-        for item in self._opening.items():
-            self._append_one(item)
+        self._first_q = self._encoder.next_q
+        for item in self._encoder.opening.items():
+            self._encoder.encode_one(item, self._file.buffer)
         self._file.commit()
 
     def close(self) -> None:

@@ -71,6 +71,21 @@ def test_numbers_are_kept_at_full_resolution(tmp_path: Path) -> None:
     assert record.time == 1763659872.1234567
 
 
+def test_records_are_written_alike_together_and_one_by_one(tmp_path: Path) -> None:
+    numbers = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, 7.0, -0.0, math.nan, math.inf, -math.inf]
+    names = ["a", "null", "b\n}", "ü", '"'] + [f"n{n}" for n in range(200)]
+    records = [Record(n, n / 7, dict.fromkeys(names[: n * n % 205], numbers[n % 8])) for n in range(600)]
+    together, alone = SegmentWriter(tmp_path, "run"), SegmentWriter(tmp_path, "run")
+    together.append(records)
+    for item in records:
+        alone.append([item])
+    for writer in (together, alone):
+        writer.commit()
+    assert together.path.read_bytes().split(b"\n")[1:] == alone.path.read_bytes().split(b"\n")[1:]
+    back = SegmentReader(together.path).read(1 << 30)
+    assert all(same(a, b) for a, b in zip(records, back, strict=True))
+
+
 def test_a_line_that_is_still_being_written_waits_for_the_next_read(tmp_path: Path) -> None:
     path = written(tmp_path, [Record(n, 0.0, {"a": float(n)}) for n in range(3)])
     whole = path.read_bytes()
