@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from flexlogger import faults
 from flexlogger.errors import RunLogError, nearest, unknown
 from flexlogger.runs.card import Card, Status, read_card, status_of
 from flexlogger.runs.rebuild import rebuild_card
@@ -66,15 +67,22 @@ class FoundRun(msgspec.Struct, frozen=True):
 def find_runs(base: Path, project: str | None = None, now: float | None = None) -> list[FoundRun]:
     """Return the runs below `base`, newest first; none where there is no such folder.
 
-    Only `run.json` is read; of a run without a readable one, both ends of its log. Raises RunLogError where there is
-    no such project, with the nearest one.
+    Only `run.json` is read; of a run without a readable one, both ends of its log. A project that cannot be read is
+    told and left out. Raises RunLogError where `base` cannot be read, or has no such project, with the nearest one.
     """
-    projects = {entry.name: Path(entry.path) for entry in _folders(base)}
+    try:
+        projects = {path.name: path for path in _folders(base)}
+    except OSError as error:
+        raise RunLogError(f"{base}: cannot be read ({error.strerror or error})") from error
     if project is not None and project not in projects:
         raise RunLogError(f"{base}: {unknown('project', project, projects)}")
-    folders = [projects[project]] if project is not None else list(projects.values())
     now = time.time() if now is None else now
-    found = [run for folder in folders for entry in _folders(folder) if (run := open_found(Path(entry.path), now))]
+    found: list[FoundRun] = []
+    for folder in [projects[project]] if project is not None else projects.values():
+        try:
+            found += [run for path in _folders(folder) if (run := open_found(path, now)) is not None]
+        except OSError as error:
+            faults.log.warning("flexlogger: %s cannot be read (%s); it is left out", folder, error.strerror or error)
     return sorted(found, key=lambda run: (-run.card.start, run.label))
 
 
@@ -131,12 +139,11 @@ def _listed(labels: Iterable[str]) -> str:
     return ", ".join(all_of_them[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _folders(base: Path) -> Iterator[os.DirEntry[str]]:
-    """The folders in `base` that may be a project or a run."""
+def _folders(base: Path) -> list[Path]:
+    """The folders in `base` that may be a project or a run. Raises OSError."""
     try:
         with os.scandir(base) as entries:
-            yield from (e for e in entries if e.is_dir() and not e.name.startswith(".") and e.name not in _NOT_RUNS)
+            names = [entry.name for entry in entries if entry.is_dir()]
     except FileNotFoundError:
-        return
-    except OSError as error:
-        raise RunLogError(f"{base}: cannot be read ({error.strerror or error})") from error
+        return []
+    return [base / name for name in names if not name.startswith(".") and name not in _NOT_RUNS]

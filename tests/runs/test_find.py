@@ -179,3 +179,20 @@ def test_a_card_is_believed_over_the_log(tmp_path: Path) -> None:
     card.summary = {"loss": {"min": 1.0}}
     write_card(folder, card)
     assert find_run("r", tmp_path).card.summary == {"loss": {"min": 1.0}}
+
+
+def test_a_project_that_cannot_be_read_is_told_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_run(tmp_path, "r", "open")
+    make_run(tmp_path, "r", "closed")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    assert labels(tmp_path) == ["open/r"]
+    assert "closed cannot be read (Permission denied)" in caplog.text
