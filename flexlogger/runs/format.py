@@ -122,11 +122,11 @@ def unseal(line: bytes) -> bytes:
 
 def encode_values(q: int, record: Record) -> bytes:
     """The line of a record's scalars. JSON knows no NaN: non-finite values become strings."""
-    values: Mapping[str, Any] = record.values
-    total = math.fsum(values.values()) if len(values) > 64 else sum(values.values())
-    if total - total != 0.0:  # NaN or infinite: at least one value may be
-        values = {name: jsonable(value) for name, value in values.items()}
-    return seal(encode_json(_ValueLine(q, record.step, record.time, values)))
+    body = encode_json(_ValueLine(q, record.step, record.time, record.values))
+    if b"null" in body:  # what msgspec makes of NaN and infinity
+        values = {name: jsonable(value) for name, value in record.values.items()}
+        body = encode_json(_ValueLine(q, record.step, record.time, values))
+    return seal(body)
 
 
 def encode_records(q: int, records: Sequence[Record]) -> bytes | None:
@@ -139,7 +139,7 @@ def encode_records(q: int, records: Sequence[Record]) -> bytes | None:
         encoded = _encode_lines([_ValueLine(n, r.step, r.time, r.values) for n, r in enumerate(records, q)])
     except Exception:
         return None  # one by one it turns out which
-    if b"null" in encoded:  # what msgspec makes of NaN and infinity
+    if b"null" in encoded:
         return None
     bodies = encoded.split(b"}\n")[:-1]
     return b"".join([b'%b,"c":"%08x"}\n' % (body, crc32(body)) for body in bodies])
