@@ -26,6 +26,7 @@ from flexlogger.sinks.visdom import Sender, message
 
 TABLE = "runs"
 """The window that holds the table."""
+_WIDEST, _HIGH = 900, 330  # pixels of the table's window
 _LONGEST = 60  # characters of an environment's name up to which it names all runs
 
 
@@ -47,7 +48,8 @@ class Comparison(msgspec.Struct, frozen=True):
         """The table as a window."""
         table = msgspec.json.encode({"columns": ["", *self.labels], "rows": self.rows()}).decode()
         feed = Feed(MeterDef(TABLE, "", TABLE), "", (), {"": Latest("table", table, 0)})
-        return Window(PlotDef(TABLE, "table", {"title": "config that differs, and summary"}), (feed,))
+        plot = PlotDef(TABLE, "table", {"title": "config that differs, and summary"})
+        return Window(plot, (feed,), min(_WIDEST, 240 + 110 * len(self.labels)), _HIGH)
 
 
 def compare(runs: Sequence[FoundRun]) -> Comparison:

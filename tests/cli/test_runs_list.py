@@ -132,6 +132,21 @@ def test_on_a_terminal_it_fits_and_shows_what_tells_runs_apart(
     assert max(map(len, lines)) <= int(width)
 
 
+def test_a_setting_and_a_result_of_one_name_have_heads_of_their_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runs: Path
+) -> None:
+    make_run(runs, "d", config={"lr": 1.0}, summary={"lr": 0.5})
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")
+    assert main(["runs", "list", "--sort", "summary.lr", "--where", "config.lr<2"]) == 0
+    head = capsys.readouterr().out.splitlines()[0]
+    assert "config.lr" in head
+    assert "summary.lr" in head
+    assert "acc.max" in head
+    assert "summary.acc.max" not in head
+
+
 def test_no_runs_at_all_is_no_failure(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["runs", "list", "--dir", str(tmp_path / "none")]) == 0
     assert "no runs in" in capsys.readouterr().err

@@ -87,12 +87,14 @@ def _print(facts: Sequence[Facts], asked: Sequence[str]) -> None:
         ]
         for each in facts
     ]
-    heads = ["run", "name", "status", "started", "step", "tags", *map(_short, (*asked, *more))]
+    heads = ["run", "name", "status", "started", "step", "tags", *_short([*asked, *more])]
     print_table(heads, rows, optional=len(more))
 
 
-def _short(key: str) -> str:
-    return key.removeprefix("config.").removeprefix("summary.")
+def _short(columns: Sequence[str]) -> list[str]:
+    """Keys as heads of columns: without the part they are of, where no two are the same then."""
+    short = [key.removeprefix("config.").removeprefix("summary.") for key in columns]
+    return [name if short.count(name) == 1 else key for name, key in zip(short, columns, strict=True)]
 
 
 def _telling(facts: Sequence[Facts]) -> list[str]:
