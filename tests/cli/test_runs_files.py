@@ -65,7 +65,7 @@ class TestShow:
 
     def test_json_for_programs(self, base: Path, capsys: pytest.CaptureFixture[str]) -> None:
         folder = make_run(base, "r", "p", records({"loss": [3, 2]}))
-        write_segment(folder, records({"loss": [9]}), rank=1)
+        write_segment(folder, records({"loss": [9]}), rank=1, clock=lambda: 4e9)
         assert main(["runs", "show", "r", "--json"]) == 0
         run = json.loads(capsys.readouterr().out)
         assert (run["id"], run["replay"], run["rebuilt"]) == ("r", "flexlogger replay p/r", False)
