@@ -110,7 +110,7 @@ def assert_same_items(found: list[Item], expected: list[Item]) -> None:
     """The same items, each as often; the order of segments with odd times is not ours to tell."""
     left = list(expected)
     for item in found:
-        left.remove(next(candidate for candidate in left if same(candidate, item)))
+        del left[next(n for n, candidate in enumerate(left) if same(candidate, item))]
     assert left == []
 
 
