@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         ConfigError,
         FlexLoggerError,
         MissingExtraError,
+        NonFiniteError,
         RanksError,
         RunLogError,
         ServerError,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from flexlogger.logger import FlexLogger, get_preset_logger
     from flexlogger.meters.catalog import meter_info, meter_types
     from flexlogger.meters.info import MeterInfo
+    from flexlogger.model.modellogger import TooledModelLogger
+    from flexlogger.model.tooled import TooledModel
     from flexlogger.monitor.state_monitor import StateMonitor
     from flexlogger.plots.catalog import PlotInfo, plot_info, plot_types
 
@@ -45,10 +48,13 @@ _HOME = {
     "plot_info": "plots.catalog",
     "plot_types": "plots.catalog",
     "StateMonitor": "monitor.state_monitor",
+    "TooledModel": "model.tooled",
+    "TooledModelLogger": "model.modellogger",
     "ArtifactError": "errors",
     "ConfigError": "errors",
     "FlexLoggerError": "errors",
     "MissingExtraError": "errors",
+    "NonFiniteError": "errors",
     "RanksError": "errors",
     "RunLogError": "errors",
     "ServerError": "errors",
@@ -65,6 +71,7 @@ __all__ = [
     "FlexLoggerError",
     "MeterInfo",
     "MissingExtraError",
+    "NonFiniteError",
     "PlotInfo",
     "PresetInfo",
     "RanksError",
@@ -72,6 +79,8 @@ __all__ = [
     "ServerError",
     "SinkError",
     "StateMonitor",
+    "TooledModel",
+    "TooledModelLogger",
     "UnknownNameError",
     "ValueRefusedError",
     "WireError",

@@ -9,6 +9,7 @@ FlexLoggerError
 ├── RanksError           the ranks of a training did not meet; names those that were missing
 ├── WireError            what came over a socket is not what was agreed
 ├── ArtifactError        an artifact cannot be stored, or what is stored is damaged
+├── NonFiniteError       a model's numbers are no longer finite, and training was to stop then (also an ArithmeticError)
 └── SinkError            a view cannot take its batch now
     └── ServerError      the dashboard server refused, is away or is not one
 """
@@ -85,6 +86,10 @@ class RanksError(FlexLoggerError):
 
 class ArtifactError(FlexLoggerError):
     """An artifact cannot be stored, or what is stored of it is gone or damaged."""
+
+
+class NonFiniteError(FlexLoggerError, ArithmeticError):
+    """A model's numbers are no longer finite; raised only where it was asked for."""
 
 
 class WireError(FlexLoggerError):

@@ -73,7 +73,7 @@ class Collector:
         self.disarm()
         try:
             self._gather = Gather(self.plan.need, self._pool, bins=self._bins, sample=self._sample)
-            self._read = self._stepped = False
+            self._read = self._stepped = self._early = False
             if self._capture is not None:
                 self._capture.arm(self._gather)
             if self._probe is not None:
@@ -117,6 +117,7 @@ class Collector:
 
     def before_step(self, optimizer: Any) -> None:
         """The optimizer is about to step."""
+        self._early = not self._read
         self.read(getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None))
         if self.plan.updates and self._gather is not None:
             start = perf_counter()
@@ -144,7 +145,7 @@ class Collector:
         try:
             skipped = self._scaler is not None and not self._stepped
             frozen = frozenset(self._reader.frozen)
-            snapshot = Snapshot(self.plan, self._gather.finish(), step, frozen, skipped)
+            snapshot = Snapshot(self.plan, self._gather.finish(), step, frozen, skipped, self._early)
         except Exception as error:
             self.fail(error)
         self.disarm()

@@ -29,7 +29,7 @@ Starts = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 SMALL = 65536
 """Entries up to which a tensor is copied; larger ones are cheaper to reduce where they are."""
-PAGE = 2**20
+PAGE = 2**18
 
 
 class Arena:

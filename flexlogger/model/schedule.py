@@ -48,7 +48,7 @@ class Cost:
         """Seconds that one collected step costs."""
         if not self._own:
             return 0.0
-        return max(median(self._own), median(self._longer) if len(self._longer) >= 3 else 0.0)
+        return max(median(self._own), median(self._longer) if len(self._longer) >= 5 else 0.0)
 
     @property
     def step(self) -> float:

@@ -23,11 +23,14 @@ class Snapshot:
     What does not exist has no value: the gradient of a frozen parameter, the std of a single number.
     """
 
-    def __init__(self, plan: Plan, gathered: Gathered, step: int, frozen: frozenset[int], skipped: bool) -> None:
+    def __init__(
+        self, plan: Plan, gathered: Gathered, step: int, frozen: frozenset[int], skipped: bool, early: bool
+    ) -> None:
         self.step = step
         self.time = time.time()
         self._plan, self._gathered = plan, gathered
         self._frozen, self._skipped = frozen, skipped
+        self._early = early  # the weights were read before the optimizer's step: those of the forward pass
         self._collected: Collected | None = None
         self._lock = threading.Lock()
         self.nbytes = gathered.nbytes
@@ -36,6 +39,11 @@ class Snapshot:
     def arrived(self) -> bool:
         """Whether the statistics can be had without waiting for a device."""
         return self._collected is not None or self._gathered.arrived()
+
+    @property
+    def known(self) -> bool:
+        """Whether the statistics have been worked out."""
+        return self._collected is not None
 
     @property
     def collected(self) -> Collected:
@@ -101,7 +109,8 @@ class Snapshot:
         if self._skipped or self.collected.skipped:
             return []
         targets = [self._plan.targets[key] for key in self.collected.bad]
-        return [(target.row, target.source) for target in targets if target.source != UPDATES]
+        bad = [(target.row, target.source) for target in targets if target.source != UPDATES]
+        return sorted(bad, key=lambda place: (place[1] == "weights") != self._early)
 
 
 def _ordered(stats: dict[str, float], order: tuple[str, ...]) -> dict[str, float]:

@@ -71,8 +71,8 @@ class TooledModel:
         self._collector = Collector(unwrapped(model), self.plan, scaler, bins, sample)
         self._handles: list[Any] = []
         weakref.finalize(self, _let_go, self._handles, self._collector).atexit = False
-        self._auto = optimizer is not None
-        """Whether the optimizer's steps end ours; a logger's `step` takes that over."""
+        self.auto = optimizer is not None
+        """Whether the optimizer's steps end ours; False where `step` is called."""
         self._counted = optimizer is not None
         if optimizer is not None:
             self._handles.append(optimizer.register_step_pre_hook(_BeforeStep(self)))
@@ -100,19 +100,27 @@ class TooledModel:
         """The latest collected step that has ended."""
         return self._latest
 
-    def table(self, show: bool = True) -> Table:
-        """Print what was collected last and return it: `table()['0']['inputs']['mean']`.
+    def snapshot(self) -> Snapshot | None:
+        """What was collected of the step that is running, as it is now; the next forward pass then begins anew.
 
-        What does not exist is `–` in print, and has no key. A step that is being collected is read as it is now; the
-        next forward pass then begins anew. Waits for a device.
+        Where nothing new was collected, the latest.
         """
         if self._collector.touched or self._latest is None:
             self._latest = self._collector.finish(self._step) or self._latest
             self._collector.arm(self._counted)
-        table = self._latest.table() if self._latest is not None else {}
+        return self._latest
+
+    def table(self, show: bool = True) -> Table:
+        """Print `snapshot` as a table and return it: `table()['0']['inputs']['mean']`.
+
+        What does not exist is `–` in print, and has no key. Waits for a device.
+        """
+        snapshot = self.snapshot()
+        if snapshot is None:
+            return {}
+        table = snapshot.table()
         if show:
-            frozen = self._latest.frozen if self._latest is not None else frozenset()
-            print_table(table, self.plan.stats, frozen)
+            print_table(table, self.plan.stats, snapshot.frozen)
         return table
 
     def status(self) -> dict[str, Any]:
@@ -137,6 +145,11 @@ class TooledModel:
     # ---- stepping
 
     @property
+    def steps(self) -> int:
+        """How many steps have ended."""
+        return self._step
+
+    @property
     def due(self) -> bool:
         """Whether the step that is running is collected."""
         return self._collector.armed
@@ -157,8 +170,10 @@ class TooledModel:
             if not collector.armed:
                 collector.arm(self._counted)
             self._look_for_unseen()
-            snapshot = collector.finish(self._step)
-            self._latest, own = snapshot or self._latest, collector.own
+            if collector.touched or self._latest is None or self._latest.step != self._step:
+                self._latest = collector.finish(self._step) or self._latest
+            collector.disarm()  # what `snapshot` has taken out of this step is all there is of it
+            snapshot, own = self._latest, collector.own
         now = perf_counter()
         if self._began is not None:
             schedule.cost.ended(now - self._began, own)
@@ -195,7 +210,7 @@ class TooledModel:
     def _after_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         if self._collector.armed:
             self._collector.after_step()
-        if self._auto:
+        if self.auto:
             self.step()
 
 

@@ -1,0 +1,221 @@
+"""TooledModelLogger: a model's statistics on a dashboard."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from torch import nn
+
+from flexlogger import faults
+from flexlogger.errors import NonFiniteError
+from flexlogger.logger import FlexLogger
+from flexlogger.model.layers import Choice
+from flexlogger.model.nonfinite import FirstBad, Watch
+from flexlogger.model.own import Stat
+from flexlogger.model.plan import Sources
+from flexlogger.model.record import Averages, SnapshotRecord
+from flexlogger.model.snapshot import Snapshot, Table
+from flexlogger.model.table import print_table
+from flexlogger.model.tooled import TooledModel
+from flexlogger.model.windows import Drawn, Windows
+from flexlogger.records import Output, Step
+
+
+class TooledModelLogger:
+    """A `TooledModel` whose statistics are drawn: a window per layer (`by_layer`), per source (`by_metric`) or per
+    statistic (`by_stat`).
+
+    With `logger`, an open FlexLogger, they join its run and dashboard; otherwise a run is opened with `settings`, as
+    FlexLogger takes them (`env`, `server`, `sinks` …). `prefix` comes before the windows' names, for a second model;
+    `opts` are options of the line plots. `stop_on_nan` raises NonFiniteError once anything collected is not finite.
+    Everything else is as in `TooledModel`.
+
+    >>> import torch
+    >>> from flexlogger.sinks.memory import MemorySink
+    >>> model, view = nn.Linear(4, 1), MemorySink()
+    >>> with TooledModelLogger(model, sources=["grads"], stats=["norm"], sinks=[view]) as logger:
+    ...     for _ in range(3):
+    ...         model(torch.ones(2, 4)).sum().backward()
+    ...         _ = logger.step(log=True)
+    >>> view.series("layer_Linear.norm.grads")
+    [(0, 4.0), (1, 8.0), (2, 12.0)]
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Any = None,
+        mode: str = "by_layer",
+        *,
+        logger: FlexLogger | None = None,
+        prefix: str = "",
+        opts: Mapping[str, Any] | None = None,
+        stop_on_nan: bool = False,
+        sources: Sources = None,
+        stats: Iterable[Stat] | None = None,
+        layers: Choice = None,
+        every: int | None = None,
+        budget: float | str | None = None,
+        biases: bool = False,
+        scaler: Any = None,
+        bins: int = 64,
+        sample: int | None = 16384,
+        allow_imports: Iterable[str] = (),
+        **settings: Any,
+    ) -> None:
+        self.tooled = TooledModel(
+            model,
+            optimizer,
+            sources=sources,
+            stats=stats,
+            layers=layers,
+            every=every,
+            budget=budget,
+            biases=biases,
+            scaler=scaler,
+            bins=bins,
+            sample=sample,
+            allow_imports=allow_imports,
+        )
+        self.tooled.auto = False
+        self._stop = stop_on_nan
+        self._windows = Windows(self.tooled.plan, mode, prefix, opts)
+        self._cost = self._windows.own("cost")
+        self._nonfinite = self._windows.own("nonfinite")
+        cost = Drawn([Output(".percent"), Output(".every")])
+        plots = {**self._windows.plots, self._cost: {"type": "line"}}
+        meters = {**self._windows.meters, self._cost: {"type": cost, "target": self._cost}}
+        if logger is not None:
+            settings["run"] = logger
+        try:
+            self.logger = FlexLogger(plots, meters, **settings)
+        except Exception:
+            self.tooled.remove()
+            raise
+        self._kept = Averages()
+        self._last: Snapshot | None = None
+        self._unwatched: deque[Snapshot] = deque()
+        self._watch = Watch()
+
+    # ---- collecting and logging
+
+    def step(self, log: bool | None = None, at: Step | None = None) -> int:
+        """End a training step, after the optimizer's; return how many have ended.
+
+        A step that is due is logged, at `at` (default: the number of the step, from 0). With `log=False` it is only
+        kept, for a later log to average; `log=True` makes any step due and logs it, as far as it can still be read.
+        Raises NonFiniteError where that was asked for.
+        """
+        step = self.tooled.steps
+        new = self._keep(self.tooled.step(collect=bool(log)))
+        if log or (log is None and new):
+            self.log(step if at is None else at)
+        self._look()
+        return self.tooled.steps
+
+    def add(self) -> None:
+        """Keep what the step has collected so far, for the next log."""
+        self._keep(self.tooled.snapshot())
+
+    def _keep(self, snapshot: Snapshot | None) -> bool:
+        """Keep a snapshot for the next log; False where there is none, or it was kept before."""
+        if snapshot is None or snapshot is self._last:
+            return False
+        self._last = snapshot
+        self._kept.add(snapshot)
+        self._unwatched.append(snapshot)
+        return True
+
+    def log(self, step: Step | None = None) -> None:
+        """Log what was kept since the last log: means over the steps, least of min, largest of max.
+
+        Nothing is waited for: the numbers are worked out in the background.
+        """
+        if not self._kept:
+            return
+        status = self.tooled.status()
+        extra = {f"{self._cost}.percent": 100 * status["share"], f"{self._cost}.every": float(status["every"])}
+        record = SnapshotRecord(self._kept, self._windows, self.tooled.steps if step is None else step, extra)
+        self._kept = Averages()
+        self._send(record)
+
+    def _send(self, record: SnapshotRecord) -> None:
+        run = self.logger.session
+        if not run.readback.reserve(record.size):
+            record.settle()  # a loop faster than the worker works the numbers out itself, and they are small
+            if not run.readback.reserve(record.size):
+                run.pipe.drop("device too slow")
+                return
+        run.readback.queue(record)
+
+    def reset(self) -> None:
+        """Forget what was kept since the last log."""
+        self._kept = Averages()
+
+    # ---- what is not finite
+
+    def _look(self) -> None:
+        """Look for NaN in what is known by now; all that has left its device where training is to stop."""
+        while self._unwatched and (self._unwatched[0].known or (self._stop and self._unwatched[0].arrived())):
+            found = self._watch.look(self._unwatched.popleft())
+            if found is not None:
+                self._tell(found)
+        while len(self._unwatched) > 1000:  # nobody ever works them out
+            self._unwatched.popleft()
+
+    def _tell(self, found: FirstBad) -> None:
+        faults.log.warning("flexlogger: NaN or infinity in the model: %s", found)
+        info = {"name": f"{found.layer}.{found.source}", "value": "not finite", "step": found.step, "told": str(found)}
+        self.logger.session.event("nonfinite", info, found.step)
+        self.logger.add_plot(self._nonfinite, type="text")
+        self.logger.add({self._nonfinite: f"NaN or infinity: {found}"})
+        self.logger.log(found.step, keys=[self._nonfinite])
+        if self._stop:
+            raise NonFiniteError(f"stop_on_nan: NaN or infinity in the model: {found}")
+
+    # ---- looking
+
+    def table(self, show: bool = True) -> Table:
+        """Print the latest collected step and return it; see `TooledModel.table`. Waits for a device."""
+        latest = self.tooled.latest
+        if latest is None:
+            return self.tooled.table(show)
+        table = latest.table()
+        if show:
+            print_table(table, self.tooled.plan.stats, latest.frozen)
+        return table
+
+    def status(self) -> dict[str, Any]:
+        """What collecting costs, what is not finite, and the health of the log and the views, in plain data."""
+        found = self._watch.found
+        return {
+            **self.tooled.status(),
+            "nonfinite": str(found) if found is not None else None,
+            "logger": self.logger.status(),
+        }
+
+    # ---- the end
+
+    def flush(self, timeout: float = 10.0, views: bool = True) -> bool:
+        """Wait until all that was logged is on disk, with `views` also on the dashboards; False where time ran out."""
+        return self.logger.flush(timeout, views)
+
+    def close(self) -> None:
+        """Take all hooks out, tell what was not finite, and end the run or leave it."""
+        self.tooled.remove()
+        self._stop = False
+        for snapshot in self._unwatched:
+            _ = snapshot.collected
+        self._look()
+        self.logger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,292 @@
+"""A model's statistics as records and windows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.modules import module as torch_module
+
+from flexlogger import FlexLogger
+from flexlogger.errors import ConfigError, NonFiniteError, ValueRefusedError
+from flexlogger.model.modellogger import TooledModelLogger
+from flexlogger.records import Definition, Event
+from flexlogger.sinks.memory import MemorySink
+
+
+def net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+
+
+def step(model: nn.Module, scale: float = 1.0) -> None:
+    (model(torch.ones(2, 4)) * scale).sum().backward()
+
+
+def definition(view: MemorySink) -> Definition:
+    return [item for item in view.items if isinstance(item, Definition)][-1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "windows", "names"),
+    [
+        ("by_layer", ["layer_0", "layer_2"], ["layer_0.norm.weights", "layer_2.mean.inputs", "layer_2.norm.grad_in"]),
+        ("by_metric", ["weights", "inputs", "grad_in"], ["weights.norm.0", "inputs.mean.2", "grad_in.norm.2"]),
+        ("by_stat", ["norm", "mean"], ["norm.weights.0", "mean.inputs.2", "norm.grad_in.2"]),
+    ],
+)
+def test_three_ways_to_lay_out_the_same_numbers(mode: str, windows: list[str], names: list[str]) -> None:
+    model, view = net(), MemorySink()
+    logger = TooledModelLogger(
+        model,
+        mode=mode,
+        sources=["weights", "inputs", "grad_in"],
+        stats=["norm", "mean"],
+        layers="type:Linear",
+        sinks=[view],
+    )
+    expected = float(model[0].weight.detach().norm())
+    step(model)
+    logger.step(log=True)
+    logger.close()
+    (record,) = [r for r in view.records if not math.isnan(r.step)]
+    assert set(names) <= record.values.keys()
+    key = names[0]
+    assert record.values[key] == pytest.approx(expected, rel=1e-6)
+    assert not any("grad_in" in name and ("layer_0" in name or name.endswith(".0")) for name in record.values)
+    plots = [plot.name for plot in definition(view).plots]
+    assert plots == [*windows, "model_cost"]
+
+
+def test_layers_are_colours_and_statistics_are_dashes() -> None:
+    model, view = net(), MemorySink()
+    logger = TooledModelLogger(
+        model, mode="by_metric", sources=["weights"], stats=["mean", "std"], layers="type:Linear", sinks=[view]
+    )
+    for _ in range(3):
+        step(model)
+        logger.step()
+    logger.close()
+    lines = {trace["name"]: trace["line"] for trace in view.panel("weights").data if trace.get("mode") == "lines"}
+    assert list(lines) == ["weights.mean.0", "weights.mean.2", "weights.std.0", "weights.std.2"]
+    colours = {name: line["color"] for name, line in lines.items()}
+    dashes = {name: line["dash"] for name, line in lines.items()}
+    assert colours["weights.mean.0"] == colours["weights.std.0"] != colours["weights.mean.2"]
+    assert dashes["weights.mean.0"] == dashes["weights.mean.2"] != dashes["weights.std.2"]
+
+
+def test_losses_and_layers_on_one_dashboard() -> None:
+    model, view = net(), MemorySink()
+    stat = FlexLogger({"loss": {}}, {"train_loss": {"type": "AverageValueMeter", "target": "loss"}}, sinks=[view])
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    logger = TooledModelLogger(model, optimizer, mode="by_metric", logger=stat, sources=["grads"], stats=["norm"])
+    for n in range(3):
+        optimizer.zero_grad()
+        step(model)
+        optimizer.step()
+        stat.add(train_loss=float(n))
+        stat.log(10 * n)
+        logger.step(at=10 * n)
+    logger.close()
+    stat.add(train_loss=3.0)
+    stat.log(30)
+    stat.close()
+    assert [x for x, _ in view.series("grads.norm.0")] == [0, 10, 20]
+    assert [x for x, _ in view.series("train_loss")] == [0, 10, 20, 30], "the run goes on when the layers are done"
+    assert {plot.name for plot in definition(view).plots} >= {"loss", "grads"}
+
+
+def test_two_models_on_one_dashboard_need_a_prefix() -> None:
+    view = MemorySink()
+    with FlexLogger({"loss": {}}, sinks=[view]) as stat:
+        first = TooledModelLogger(net(), mode="by_metric", logger=stat)
+        with pytest.raises(ConfigError, match="another logger of this run"):
+            TooledModelLogger(net(), mode="by_metric", logger=stat)
+        assert len(torch_module._global_forward_hooks) == 1, "what was refused has left nothing behind"
+        second = TooledModelLogger(net(), mode="by_metric", logger=stat, prefix="critic_")
+        assert stat.flush()
+        assert {"weights", "critic_weights"} <= {plot.name for plot in definition(view).plots}
+        first.close()
+        second.close()
+
+
+def test_every_kth_step_is_one_record() -> None:
+    model, view = net(), MemorySink()
+    logger = TooledModelLogger(model, every=3, sources=["weights", "outputs"], stats=["norm"], sinks=[view])
+    for _ in range(8):
+        step(model)
+        logger.step()
+    logger.close()
+    assert [record.step for record in view.records] == [0, 3, 6]
+    assert view.series("model_cost.every") == [(0, 3.0), (3, 3.0), (6, 3.0)]
+
+
+def test_a_log_averages_the_steps_since_the_last_one() -> None:
+    model, view = net(), MemorySink()
+    logger = TooledModelLogger(
+        model, mode="by_metric", sources=["outputs"], stats=["mean", "min", "max"], layers="2", sinks=[view]
+    )
+    outputs = []
+    for n in range(40):  # more than wait as they are
+        x = torch.full((2, 4), float(n))
+        outputs.append(model(x).detach())
+        logger.step(log=n == 39)
+    logger.step(log=False)
+    logger.reset()
+    logger.log()
+    logger.close()
+    (record,) = view.records
+    stacked = torch.stack(outputs)
+    assert record.step == 39
+    assert record.values["outputs.mean.2"] == pytest.approx(float(stacked.mean()), rel=1e-5)
+    assert record.values["outputs.min.2"] == pytest.approx(float(stacked.min()), rel=1e-5)
+    assert record.values["outputs.max.2"] == pytest.approx(float(stacked.max()), rel=1e-5)
+
+
+def test_add_keeps_what_a_step_has_collected_so_far() -> None:
+    model, view = net(), MemorySink()
+    logger = TooledModelLogger(model, mode="by_metric", sources=["outputs"], stats=["mean"], layers="2", sinks=[view])
+    output = model(torch.ones(2, 4)).detach()
+    logger.add()
+    logger.log(7)
+    logger.close()
+    assert view.series("outputs.mean.2") == [(7, pytest.approx(float(output.mean()), rel=1e-6))]
+
+
+def test_a_tight_loop_loses_no_step() -> None:
+    """Faster than the worker looks: what does not fit is worked out at once."""
+    model, view = nn.Sequential(*(nn.Linear(60, 60) for _ in range(30))), MemorySink()
+    logger = TooledModelLogger(model, mode="by_metric", sources=["weights"], stats=["norm"], sinks=[view])
+    for _ in range(300):
+        logger.step()
+    logger.close()
+    assert [record.step for record in view.records] == list(range(300))
+    assert logger.logger.status()["dropped"] == {}
+
+
+def test_histograms_are_windows_of_their_own() -> None:
+    model, view = net(), MemorySink()
+    logger = TooledModelLogger(
+        model, sources={"weights": ["histogram"], "grads": ["histogram", "norm"]}, layers="0", bins=8, sinks=[view]
+    )
+    step(model)
+    logger.step()
+    logger.close()
+    (record,) = view.records
+    data = {datum.name: datum for datum in record.data}
+    assert data.keys() == {"layer_0_histogram.weights", "layer_0_histogram.grads"}
+    datum = data["layer_0_histogram.weights"]
+    assert isinstance(datum.value, np.ndarray)
+    assert datum.value.shape == (2, 9)
+    assert not datum.value.flags.writeable
+    bars = view.panel("layer_0_histogram").data
+    assert [trace["type"] for trace in bars] == ["bar", "bar"]
+
+
+# ---- what is not finite
+
+
+class Fragile(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(4, 3), nn.Linear(3, 3), nn.Linear(3, 1)
+        self.divide = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.second(self.first(x))
+        return self.last(hidden / 0 if self.divide else hidden)
+
+
+WATCHED = ["weights", "inputs", "outputs", "grads", "grad_out"]
+
+
+def fragile(view: MemorySink, **options: Any) -> tuple[Fragile, TooledModelLogger]:
+    model = Fragile()
+    return model, TooledModelLogger(model, mode="by_metric", sources=WATCHED, sinks=[view], **options)
+
+
+def test_the_first_layer_source_and_step_that_were_not_finite_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    view = MemorySink()
+    model, logger = fragile(view)
+    for n in range(4):
+        model.divide = n >= 2
+        step(model)
+        logger.step()
+    logger.close()
+    told = "first inputs of layer 'last' in step 2 (all was finite in step 1)"
+    assert logger.status()["nonfinite"].startswith(told)
+    assert len([record for record in caplog.records if told in record.getMessage()]) == 1
+    events = [item for item in view.items if isinstance(item, Event) and item.kind == "nonfinite"]
+    assert any(told in event.info.get("told", "") for event in events)
+    assert "in step 2 (all was finite in step 1)" in str(view.panel("model_nonfinite"))
+
+
+def test_training_stops_there_where_that_was_asked_for() -> None:
+    view = MemorySink()
+    model, logger = fragile(view, stop_on_nan=True)
+    step(model)
+    logger.step()
+    model.divide = True
+    step(model)
+    with pytest.raises(NonFiniteError, match=r"first inputs of layer 'last' in step 1 \(all was finite in step 0\)"):
+        logger.step()
+    logger.close()
+    assert [record.step for record in view.records if "weights.mean.last" in record.values] == [0, 1]
+
+
+def test_a_weight_that_was_bad_to_begin_with() -> None:
+    model = Fragile()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    logger = TooledModelLogger(model, optimizer, sources=WATCHED, stop_on_nan=True, sinks=[])
+    with torch.no_grad():
+        model.second.weight[0, 0] = math.nan
+    step(model)
+    optimizer.step()
+    with pytest.raises(NonFiniteError, match=r"first weights of layer 'second' in step 0 \(the first step collected\)"):
+        logger.step()
+    logger.close()
+
+
+def test_a_scaler_that_looks_for_its_scale_is_no_reason_to_stop() -> None:
+    model = Fragile()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
+    logger = TooledModelLogger(model, optimizer, sources=["grads"], scaler=scaler, stop_on_nan=True, sinks=[])
+    for _ in range(3):
+        optimizer.zero_grad()
+        scaler.scale(model(torch.ones(2, 4) * 1e3).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        logger.step()
+    assert logger.status()["nonfinite"] is None
+    logger.close()
+
+
+# ---- promises
+
+
+def test_mistakes_are_told_before_anything_is_opened() -> None:
+    with pytest.raises(ValueRefusedError, match="mode: unknown mode 'by_layers'; did you mean 'by_layer'"):
+        TooledModelLogger(net(), mode="by_layers", sinks=[])
+    with pytest.raises(ConfigError, match="unknown key 'sink'"):
+        TooledModelLogger(net(), sink=[])
+    assert not torch_module._global_forward_hooks
+
+
+def test_nothing_is_added_to_its_lines_by_hand() -> None:
+    with TooledModelLogger(net(), mode="by_metric", sinks=[]) as logger, pytest.raises(ValueRefusedError):
+        logger.logger.add({"weights.mean": 1.0})
+
+
+def test_the_table_is_the_last_collected_step() -> None:
+    model = net()
+    with TooledModelLogger(model, sources=["outputs"], stats=["mean"], sinks=[]) as logger:
+        output = model(torch.ones(2, 4))
+        assert logger.table(show=False)["2"]["outputs"]["mean"] == pytest.approx(float(output.detach().mean()))
+        logger.step()
+        model(torch.zeros(2, 4))
+        assert logger.table(show=False)["2"]["outputs"]["mean"] == pytest.approx(float(output.detach().mean()))
