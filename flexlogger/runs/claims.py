@@ -63,6 +63,8 @@ class Claim:
     def __init__(self, path: Path, who: str) -> None:
         self.path = path
         self.who = who
+        self.lost = False
+        """True once `beat` has found somebody else in its place, until the next `take`."""
         self._fd: int | None = None
         self._pid = 0
         self._me = Holder("")
@@ -88,6 +90,7 @@ class Claim:
         """Try to become the holder; False where somebody else is, and lives."""
         if self.held:
             return self.beat(now)
+        self.lost = False
         process = this_process()
         self._me = Holder(secrets.token_hex(8), self.who, process.host, process.boot, process.pid, process.pid_start)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,14 +136,25 @@ class Claim:
         if not self.held:
             return False
         in_place = self._is_in_place()
-        if in_place is None and self.path.parent.is_dir():  # the file was deleted: it is free
+        if in_place is None and self.path.parent.is_dir():
+            self._make_again(now)
+        elif in_place is False:
             self._let_go()
-            return self._create(self.path, now)
-        if in_place is False:
-            self._let_go()
-            return False
-        self._write(now)
-        return True
+            self.lost = True
+        else:
+            self._write(now)
+        return not self.lost
+
+    def _make_again(self, now: float) -> None:
+        """The file was deleted: it is free, for us as for anybody. Where the disk refuses, the next beat tries again."""
+        deleted, self._fd = self._fd, None
+        try:
+            self.lost = not self._create(self.path, now)
+        except OSError:
+            self._fd = deleted
+            raise
+        assert deleted is not None
+        os.close(deleted)
 
     def release(self) -> None:
         """Give the claim back; nothing where it is not held. Raises no error: a claim left behind goes stale."""

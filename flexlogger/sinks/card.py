@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ class CardSink:
     """Keeps `run.json` in `folder`, and the heart of `claims` beating; both at least every two seconds while it is
     flushed that often.
 
-    A claim that turns out to be lost is told to `lost`. Surroundings are collected at the first flush. An `End` that
-    comes in is the run's end; without one the card goes on saying `running`, and its heart-beat stops.
+    A claim that turns out to be lost is told to `lost`, and from then on the card is somebody else's. Surroundings are
+    collected at the first flush. An `End` that comes in is the run's end; without one the card goes on saying
+    `running`, and its heart-beat stops.
 
     A disk that refuses the card is no news while it refuses the log (`log_refused`), which is told already, nor until
     the heart-beat is so old that others take the run for dead.
@@ -47,7 +49,9 @@ class CardSink:
         self._ledger = Ledger()
         self._around: dict[str, Any] = {}
         self._changed = True
-        self._beat = 0.0
+        self._beat = 0.0  # when the card was last written …
+        self._kept = 0.0  # … and the claims
+        self._succeeded = False
         self._refused_since: float | None = None
 
     @property
@@ -59,6 +63,9 @@ class CardSink:
         """Take items in log order."""
         self._ledger.write(batch)
         self._changed = self._changed or bool(batch)
+        if self._clock() - self._kept >= BEAT_S:  # a long history takes longer than a heart may stand still
+            with suppress(OSError):
+                self._keep_claims(self._clock())
 
     def flush(self) -> None:
         """Beat, and write the card where something has changed. Raises SinkError where the disk goes on refusing."""
@@ -68,8 +75,9 @@ class CardSink:
         if not self._folder.is_dir():
             return  # nothing was logged yet, or it was deleted: the log makes it, not its card
         try:
-            self._beat_claims(now)
-            self._write(now)
+            self._keep_claims(now)
+            if not self._succeeded:
+                self._write(now)
         except OSError as error:
             self._refused(error, now)
             return
@@ -81,10 +89,15 @@ class CardSink:
         if now - self._refused_since > STALE_S and not self._log_refused():
             raise SinkError(f"cannot write {self._folder / FILE} ({error.strerror or error})") from error
 
-    def _beat_claims(self, now: float) -> None:
-        for claim in [claim for claim in self._claims if not claim.beat(now)]:
-            self._claims.remove(claim)
-            self._lost(claim)
+    def _keep_claims(self, now: float) -> None:
+        self._kept = now
+        for claim in list(self._claims):
+            if claim.held:
+                claim.beat(now)
+            if claim.lost:
+                self._succeeded = True
+                self._claims.remove(claim)
+                self._lost(claim)
 
     def _write(self, now: float) -> None:
         self._around = self._around or surroundings()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -119,6 +120,24 @@ def test_a_claim_whose_file_was_deleted_is_made_again_by_the_next_beat(path: Pat
     path.unlink()
     assert other.take(104.0)
     assert not mine.beat(105.0)
+
+
+def test_a_disk_that_refuses_to_make_it_again_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Claim(path, "a")
+    assert mine.take(100.0)
+    path.unlink()
+
+    def refuse(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", refuse)
+        with pytest.raises(OSError, match="No space"):
+            mine.beat(102.0)
+    assert not path.exists()
+    assert mine.held
+    assert mine.beat(104.0)
+    assert not Claim(path, "b").take(105.0)
 
 
 def test_a_claim_whose_folder_was_deleted_is_kept_and_makes_no_folder(path: Path) -> None:

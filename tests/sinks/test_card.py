@@ -8,7 +8,7 @@ import pytest
 
 from flexlogger.errors import SinkError
 from flexlogger.records import End, Event, Item, Record
-from flexlogger.runs.card import Card, read_card, status_of
+from flexlogger.runs.card import Card, read_card, status_of, write_card
 from flexlogger.runs.claims import STALE_S, Claim
 from flexlogger.sinks import card as module
 from flexlogger.sinks.base import Sink
@@ -108,11 +108,40 @@ def test_the_claims_hearts_beat_with_it(tmp_path: Path) -> None:
         assert not other.take(clock.now)
     clock.now += STALE_S + 1
     assert other.take(clock.now)
+    write_card(tmp_path, Card(id="of the successor"))
+    for _ in range(3):
+        sink.write([RUN])
+        sink.flush()
+        assert lost == [mine]
+        clock.now += 2
+    assert card(tmp_path).id == "of the successor"
+
+
+def test_a_long_history_does_not_stop_the_heart(tmp_path: Path) -> None:
+    clock = Clock()
+    mine, other = Claim(tmp_path / "owner.json", "r"), Claim(tmp_path / "owner.json", "x")
+    assert mine.take(clock.now)
+    sink = CardSink(tmp_path, [mine], clock=clock)
+    for step in range(20):
+        sink.write([Record(step, float(step), {"a": 1.0})])
+        clock.now += STALE_S / 2
+        assert not other.take(clock.now)
+
+
+def test_a_claim_that_was_given_back_is_not_lost(tmp_path: Path) -> None:
+    clock = Clock()
+    mine, window = Claim(tmp_path / "owner.json", "r"), Claim(tmp_path / "window.json", "r")
+    assert mine.take(clock.now)
+    assert window.take(clock.now)
+    lost: list[Claim] = []
+    sink = CardSink(tmp_path, [mine, window], lost.append, clock=clock)
+    sink.write([RUN])
     sink.flush()
-    assert lost == [mine]
+    window.release()
     clock.now += 2
     sink.flush()
-    assert lost == [mine]
+    assert lost == []
+    assert card(tmp_path).beat == clock.now
 
 
 def refuse(folder: Path, card: Card) -> None:
