@@ -146,7 +146,7 @@ class Claim:
         return not self.lost
 
     def _make_again(self, now: float) -> None:
-        """The file was deleted: it is free, for us as for anybody. Where the disk refuses, the next beat tries again."""
+        """The file was deleted, so it is free for anybody. Where the disk refuses, the next beat tries again."""
         deleted, self._fd = self._fd, None
         try:
             self.lost = not self._create(self.path, now)
