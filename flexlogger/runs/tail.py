@@ -19,7 +19,7 @@ from flexlogger.records import End, Event, Item, Record
 from flexlogger.runs.format import VERSION, DamagedLineError, Header, Resume
 from flexlogger.runs.segment import READ_BYTES, Damage, SegmentReader, read_header, segments, start_of
 
-LEAST_BYTES = 1 << 16
+LEAST_BYTES = 1 << 14
 """Read at a time where many segments are merged; and of each rank, so that ranks are never far apart."""
 SETTLED_S = 10.0
 """A last line that has been without its end for this long will not get one."""
@@ -40,7 +40,7 @@ class Tail:
 
     `skip` is the caller's own segment, whose items it has already; with it the `End` of other segments is left out
     too, for they do not end this run. `ranks="first"` reads only what rank 0 wrote; with "all" a batch of each rank
-    takes turns with those of the others, about a thousand records long.
+    takes turns with those of the others, a few hundred records long.
 
     What is damaged is counted in `damage` and told once for each segment, as is a file that cannot be read; it is
     tried again at the next `read`. Without `data`, values that are not scalars are left where they are.
