@@ -39,10 +39,7 @@ class Store:
 
     def size(self, folder: Path, name: str) -> int:
         """Bytes of a segment that are here."""
-        try:
-            return self._segment(folder, name).stat().st_size
-        except FileNotFoundError:
-            return 0
+        return _size(self._segment(folder, name))
 
     def append(self, folder: Path, name: str, offset: int, content: Frame) -> int:
         """Write a part of a segment where it goes on from what is here; return the bytes that are here then.
@@ -50,9 +47,13 @@ class Store:
         Bytes that are here already are passed over; a part that leaves a gap is not written.
         """
         path = self._segment(folder, name)
-        size = self.size(folder, name)
+        return self._append(path, self.size(folder, name), offset, content)
+
+    def _append(self, path: Path, size: int, offset: int, content: Frame) -> int:
         if not 0 <= offset <= size or offset + len(content) <= size:
             return size
+        if not size:
+            self._forget(path)  # it may have been deleted meanwhile
         fd = self._descriptor(path)
         rest = memoryview(content)[size - offset :]
         while rest:
@@ -61,18 +62,30 @@ class Store:
             size += written
         return size
 
-    def has_blob(self, folder: Path, digest: str) -> bool:
-        """True where a blob is here."""
-        return self._blob(folder, digest).exists()
+    def append_blob(self, folder: Path, digest: str, offset: int, content: Frame, whole: int) -> int:
+        """Take a part of a blob of `whole` bytes; return the bytes that are here then: all of them once it is kept.
 
-    def put_blob(self, folder: Path, digest: str, content: Frame) -> None:
-        """Keep a blob; raises WireError where it is not what its digest says."""
+        Raises WireError where it turns out not to be what its digest says.
+        """
         path = self._blob(folder, digest)
-        if hashlib.sha256(content).hexdigest() != digest:
+        if not 0 <= offset + len(content) <= whole:
+            raise WireError(f"blob {digest}: a part that ends at byte {offset + len(content)} of {whole}")
+        if path.exists():
+            return whole
+        unfinished = path.with_name(f".new-{digest}")
+        here = self._append(unfinished, _size(unfinished), offset, content)
+        if here == whole:
+            self._finish(unfinished, path, digest)
+        return here
+
+    def _finish(self, unfinished: Path, path: Path, digest: str) -> None:
+        self._forget(unfinished)
+        with unfinished.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != digest:
+            unfinished.unlink()
             raise WireError(f"blob {digest}: its content does not match its digest")
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, bytes(content))
+        unfinished.rename(path)
 
     def put_card(self, folder: Path, content: Frame) -> None:
         """Keep run.json."""
@@ -94,6 +107,11 @@ class Store:
             raise WireError(f"blob: expected 64 hex digits, got {digest!r}")
         return folder / "blobs" / digest[:2] / digest
 
+    def _forget(self, path: Path) -> None:
+        fd = self._open.pop(path, None)
+        if fd is not None:
+            os.close(fd)
+
     def _descriptor(self, path: Path) -> int:
         fd = self._open.pop(path, None)
         if fd is None:
@@ -103,3 +121,10 @@ class Store:
                 os.close(self._open.popitem(last=False)[1])
         self._open[path] = fd
         return fd
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from flexlogger import faults
 from flexlogger.errors import WireError
 from flexlogger.monitor import protocol
 from flexlogger.monitor.codec import decode
 from flexlogger.monitor.protocol import Head, message
+from flexlogger.net.bell import Bell
 from flexlogger.net.keys import HostKeys
-from flexlogger.net.sockets import FAILED, Doorkeeper, host_socket
+from flexlogger.net.listener import Listener
+from flexlogger.net.sockets import BEAT_S, SILENCE_S
 from flexlogger.net.tags import Frame, Message
 
-POLL_MS = 500
 DAMAGED = object()
 """Stands for a state that could not be decoded: it is counted, acknowledged and passed over."""
+MAX_ENDED = 1000
+"""Clients that have ended and are still listed."""
+_unpack_many = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class Peer(msgspec.Struct):
@@ -37,13 +39,17 @@ class Peer(msgspec.Struct):
     """Number of the last state that the user was given …"""
     done: int = -1
     """… and is done with."""
+    told: tuple[int, int] = (-1, -1)
+    """What the client knows of these two."""
     route: bytes = b""
     heard: float = 0.0
+    """When it was last heard of, on the monotonic clock."""
+    silent: bool = False
     received: int = 0
     ended: bool = False
 
 
-class Received(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """A state that waits for the user."""
 
     peer: Peer
@@ -56,28 +62,23 @@ class Host:
 
     A state is acknowledged once the user is done with it (asks for the next one), so a host that dies loses none:
     clients send it again. Clients keep what is not acknowledged small (`flexlogger.monitor.outbox.WINDOW_BYTES` each),
-    and so the queue here.
+    and so the queue here. `say` is told of clients that come and go.
 
     Raises ServerError where the address cannot be had.
     """
 
-    def __init__(self, where: str, keys: HostKeys | None) -> None:
+    def __init__(self, where: str, keys: HostKeys | None, say: Callable[[str], None]) -> None:
         self.peers: dict[str, Peer] = {}
-        self.refused: dict[str, int] = {}
+        self._say = say
+        self._bell = Bell()
+        self._listener = Listener(where, keys, self._bell)
+        self.endpoint = self._listener.endpoint
+        self.refused: Counter[str] = self._listener.refused
         """Messages and connections refused, by reason."""
-        self._context: zmq.Context[Any] = zmq.Context()
-        self._door = Doorkeeper(self._context, keys) if keys is not None else None
-        try:
-            self._socket = host_socket(self._context, where, keys)
-        except BaseException:
-            self._let_go()
-            raise
-        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        self._monitor = self._socket.get_monitor_socket(sum(FAILED))
         self._arrived = threading.Condition()
         self._queue: deque[Received] = deque()
-        self._acks: deque[Peer] = deque()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._idle = False
+        self._beat_at = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="flexlogger-monitor-host", daemon=True)
         self._thread.start()
@@ -88,31 +89,39 @@ class Host:
         """The next state; None where time ran out, the host was stopped, or (`until_ended`) every client has ended."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            with self._arrived:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                self._arrived.wait_for(lambda: self._queue or self._stopping or (until_ended and self.all_ended), left)
-                if not self._queue:
-                    return None
+            try:
                 received = self._queue.popleft()
+            except IndexError:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                if not self._wait(left, until_ended):
+                    return None
+                continue
             received.peer.handed = received.seq
             if received.value is not DAMAGED:
-                self._tell(received.peer)
                 return received
             self.done_with(received)
+
+    def _wait(self, seconds: float | None, until_ended: bool) -> bool:
+        """Wait for a state; tell first what was handed out, for somebody may wait for that."""
+        self._tell()
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._queue or self._stopping or (until_ended and self.all_ended), seconds)
+        return bool(self._queue)
 
     def done_with(self, received: Received) -> None:
         """The user is done with a state: its client may forget it."""
         received.peer.done = received.seq
-        self._tell(received.peer)
+        self._tell()
 
-    def _tell(self, peer: Peer) -> None:
-        self._acks.append(peer)
-        os.eventfd_write(self._wake, 1)
+    def _tell(self) -> None:
+        if self._idle:
+            self._idle = False
+            self._bell.ring()
 
     @property
     def all_ended(self) -> bool:
         """True once there were clients, all have said that they are done, and all their states were taken."""
-        return bool(self.peers) and all(peer.ended for peer in self.peers.values())
+        return bool(self.peers) and all(peer.ended for peer in list(self.peers.values()))
 
     @property
     def waiting(self) -> int:
@@ -122,9 +131,8 @@ class Host:
     def stop(self) -> None:
         """Stop listening. What was not taken stays with its clients."""
         self._stopping = True
-        os.eventfd_write(self._wake, 1)
+        self._bell.ring()
         self._thread.join()
-        os.close(self._wake)
         self._notify()
 
     def _notify(self) -> None:
@@ -134,116 +142,113 @@ class Host:
     # ---- the thread
 
     def _run(self) -> None:
-        poller = zmq.Poller()
-        for source in (self._socket, self._monitor, self._wake):
-            poller.register(source, zmq.POLLIN)
         while not self._stopping:
-            ready = dict(poller.poll(POLL_MS))
             try:
-                if self._wake in ready:
-                    os.eventfd_read(self._wake)
-                    self._send_acks()
-                if self._monitor in ready:
-                    self._note_handshake()
-                if self._socket in ready:
-                    self._hear()
+                self._step()
             except Exception as error:
                 faults.swallow("the monitor's listening", error)
         self._send_acks()
-        self._let_go()
+        self._listener.close()
+        self._bell.close()
 
-    def _let_go(self) -> None:
-        if self._door is not None:
-            self._door.stop()
-        self._context.destroy(linger=200)
-
-    def _hear(self) -> None:
-        while True:
+    def _step(self) -> None:
+        self._idle = True  # before the last look at what the user has done
+        self._send_acks()
+        self._listener.wait(BEAT_S)
+        self._idle = False
+        for route, frames in self._listener.receive():
             try:
-                route, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            try:
-                self._understand(route.bytes, protocol.parse([_content(frame) for frame in frames]))
+                self._understand(route, protocol.parse(frames))
             except WireError as error:
-                self._refuse(route.bytes, str(error))
+                self._listener.refuse(str(error))
+                self._send(route, protocol.REFUSED, Head(why=str(error)))
+        if time.monotonic() >= self._beat_at:
+            self._beat()
 
     def _understand(self, route: bytes, said: Message[Head]) -> None:
         peer = self.peers.get(said.head.client)
         if said.kind == protocol.HELLO:
             self._welcome(route, said.head)
-        elif peer is None or peer.route != route:
-            self._send(route, protocol.WELCOME)  # an old connection, or ours is a new life: it is to greet again
-        elif said.kind == protocol.DATA:
-            self._data(peer, said)
-        elif said.kind == protocol.PING:
-            self._send(route, protocol.PING)
-        elif said.kind == protocol.END:
-            self._end(peer, said.head.seq)
+            return
+        if peer is None or peer.route != route:
+            self._send(route, protocol.WELCOME)  # ours is a new life, or theirs an old connection: it is to greet first
+            return
+        peer.heard = time.monotonic()
+        if said.kind == protocol.DATA:
+            self._take_in(peer, said.head.seq, [said.frames])
+        elif said.kind == protocol.MANY:
+            self._take_in(peer, said.head.seq, _apart(said.frames))
+        elif said.kind == protocol.END and peer.expected > said.head.seq:
+            self._end(peer)
 
     def _welcome(self, route: bytes, head: Head) -> None:
         if not head.client or head.next < 0:
             raise WireError("a greeting without the client's id")
         peer = self.peers.get(head.client)
         if peer is None:
+            self._make_room()
             peer = self.peers[head.client] = Peer(head.client, head.name, head.next)
-        peer.route = route
-        peer.heard = time.time()
+        self._say(f"client {peer.name} {'is back' if peer.route else 'connected'}")
+        peer.route, peer.heard, peer.silent, peer.told = route, time.monotonic(), False, (-1, -1)
         self._send(route, protocol.WELCOME, Head(next=peer.expected))
 
-    def _data(self, peer: Peer, said: Message[Head]) -> None:
-        peer.heard = time.time()
-        seq = said.head.seq
-        if seq < peer.expected:
-            return  # sent again before our acknowledgement had come
+    def _make_room(self) -> None:
+        ended = [peer.id for peer in self.peers.values() if peer.ended]
+        for old in ended[: max(0, len(ended) - MAX_ENDED)]:
+            del self.peers[old]
+
+    def _take_in(self, peer: Peer, seq: int, states: Sequence[Sequence[Frame]]) -> None:
+        """States from number `seq` on: those that came before are passed over, and after a gap none is taken."""
         if seq > peer.expected:
             self._send(peer.route, protocol.WELCOME, Head(next=peer.expected))
             return
-        peer.expected += 1
-        try:
-            value = decode(said.frames)
-        except WireError as error:  # it would be as damaged when sent again
-            self._count(str(error))
-            value = DAMAGED
-        peer.received += 1
-        with self._arrived:
-            self._queue.append(Received(peer, seq, value))
-            self._arrived.notify()
+        new = states[peer.expected - seq :]
+        self._queue.extend([Received(peer, peer.expected + n, self._value(frames)) for n, frames in enumerate(new)])
+        peer.expected += len(new)
+        peer.received += len(new)
+        self._notify()
 
-    def _end(self, peer: Peer, last: int) -> None:
-        if peer.expected > last:
+    def _value(self, frames: Sequence[Frame]) -> Any:
+        try:
+            return decode(frames)
+        except WireError as error:  # it would be as damaged when sent again
+            self._listener.refuse(str(error))
+            return DAMAGED
+
+    def _end(self, peer: Peer) -> None:
+        self._send(peer.route, protocol.BYE)
+        if not peer.ended:
             peer.ended = True
-            self._send(peer.route, protocol.BYE)
+            self._say(f"client {peer.name} has ended after {peer.received:,} states")
             self._notify()
 
     def _send_acks(self) -> None:
-        peers = {}
-        while self._acks:
-            peer = self._acks.popleft()
-            peers[peer.id] = peer
-        for peer in peers.values():
-            self._send(peer.route, protocol.ACK, Head(seq=peer.done, next=peer.handed))
+        for peer in self.peers.values():
+            now = (peer.done, peer.handed)
+            if now != peer.told and peer.route:
+                peer.told = now
+                self._send(peer.route, protocol.ACK, Head(seq=now[0], next=now[1]))
+
+    def _beat(self) -> None:
+        """Say that we are here: a client that sends something large hears nothing else for a while."""
+        now = time.monotonic()
+        self._beat_at = now + BEAT_S
+        for peer in self.peers.values():
+            if peer.ended:
+                continue
+            self._send(peer.route, protocol.PING)
+            if not peer.silent and now - peer.heard > SILENCE_S:
+                peer.silent = True
+                self._say(f"nothing heard of client {peer.name} for {SILENCE_S:g} s")
 
     def _send(self, route: bytes, kind: bytes, head: Head | None = None) -> None:
-        self._socket.send_multipart([route, *message(kind, head)], zmq.NOBLOCK)
-
-    # ---- what is refused
-
-    def _note_handshake(self) -> None:
-        event = recv_monitor_message(self._monitor, zmq.NOBLOCK)
-        self._count(f"a connection was refused: {FAILED.get(event['event'], 'it failed')}")
-
-    def _refuse(self, route: bytes, why: str) -> None:
-        self._count(why)
-        self._send(route, protocol.REFUSED, Head(why=why))
-
-    def _count(self, why: str) -> None:
-        if why not in self.refused and len(self.refused) < 100:
-            faults.log.warning("flexlogger: monitor: %s", why)
-        if why in self.refused or len(self.refused) < 100:
-            self.refused[why] = self.refused.get(why, 0) + 1
+        self._listener.send(route, message(kind, head))
 
 
-def _content(frame: zmq.Frame) -> Frame:
-    """A frame's bytes; large ones stay where ZeroMQ put them."""
-    return frame.buffer if len(frame) > 4096 else frame.bytes
+def _apart(frames: Sequence[Frame]) -> list[list[bytes]]:
+    """The states of a message of many."""
+    try:
+        (together,) = frames
+        return [[state] for state in _unpack_many(together)]
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise WireError(f"a message of many states that cannot be read ({error})") from error

@@ -12,10 +12,14 @@ from flexlogger.net.tags import Frame
 
 Policy = Literal["drop_oldest", "drop_newest", "wait"]
 WINDOW_BYTES = 32 * 2**20
-WINDOW = 1000
+WINDOW = 10_000
 """Most that is on its way at once; the host keeps no more than that of one client."""
 OVERHEAD = 200
 """Bytes that a waiting state is taken to weigh beside its frames."""
+SMALL = 4096
+MANY_BYTES = 64 * 2**10
+MANY = 256
+"""Small states are sent together: so many, so large."""
 
 
 class Parcel(NamedTuple):
@@ -24,6 +28,11 @@ class Parcel(NamedTuple):
     seq: int
     frames: Sequence[Frame]
     size: int
+
+    @property
+    def small(self) -> bool:
+        """True where it may be sent with others."""
+        return self.size <= SMALL and len(self.frames) == 1
 
 
 class Outbox:
@@ -40,7 +49,8 @@ class Outbox:
         self._max_bytes = max_bytes
         self._policy = policy
         self._patience = patience
-        self._room = threading.Condition()
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
         self._waiting: deque[tuple[Sequence[Frame], int]] = deque()
         self._on_the_way: deque[Parcel] = deque()
         self._resend: deque[Parcel] = deque()
@@ -53,8 +63,8 @@ class Outbox:
 
     def put(self, frames: Sequence[Frame]) -> bool:
         """Take a state; False where the policy did not."""
-        size = OVERHEAD + sum(map(len, frames))
-        with self._room:
+        size = OVERHEAD + (len(frames[0]) if len(frames) == 1 else sum(map(len, frames)))
+        with self._lock:
             if self._bytes + size > self._max_bytes and not self._make_room(size):
                 return False
             self._bytes += size
@@ -91,20 +101,38 @@ class Outbox:
 
     # ---- the sending thread
 
-    def next_parcel(self) -> Parcel | None:
-        """What is to be sent now; None where nothing waits or enough is on its way."""
-        with self._room:
-            if self._resend:
-                return self._resend.popleft()
-            full = len(self._on_the_way) >= WINDOW or self._bytes_on_the_way >= WINDOW_BYTES
-            if not self._waiting or (full and self._on_the_way):
-                return None
-            frames, size = self._waiting.popleft()
-            parcel = Parcel(self._next, frames, size)
-            self._next += 1
-            self._on_the_way.append(parcel)
-            self._bytes_on_the_way += size
-            return parcel
+    def next_parcels(self) -> list[Parcel]:
+        """What is to be sent now, in one message: one state, or several small ones. None where nothing waits or enough
+        is on its way."""
+        with self._lock:
+            parcels: list[Parcel] = []
+            size = 0
+            while (parcel := self._first()) is not None:
+                size += parcel.size
+                if parcels and not (parcel.small and size <= MANY_BYTES and len(parcels) < MANY):
+                    break
+                self._take(parcel)
+                parcels.append(parcel)
+                if not parcel.small:
+                    break
+            return parcels
+
+    def _first(self) -> Parcel | None:
+        if self._resend:
+            return self._resend[0]
+        full = len(self._on_the_way) >= WINDOW or self._bytes_on_the_way >= WINDOW_BYTES
+        if not self._waiting or (full and self._on_the_way):
+            return None
+        return Parcel(self._next, *self._waiting[0])
+
+    def _take(self, parcel: Parcel) -> None:
+        if self._resend:
+            self._resend.popleft()
+            return
+        self._waiting.popleft()
+        self._next += 1
+        self._on_the_way.append(parcel)
+        self._bytes_on_the_way += parcel.size
 
     def acknowledge(self, seq: int, handed: int) -> None:
         """The user at the host has got every state up to `handed`, and is done with those up to `seq`."""
@@ -119,13 +147,13 @@ class Outbox:
 
     def start_over(self, next_seq: int) -> None:
         """The host wants state `next_seq` next: what is on its way from there on is sent again."""
-        with self._room:
+        with self._lock:
             self._resend = deque(parcel for parcel in self._on_the_way if parcel.seq >= next_seq)
 
     @property
     def first(self) -> int:
         """The number of the first state that was never acknowledged."""
-        with self._room:
+        with self._lock:
             return self._on_the_way[0].seq if self._on_the_way else self._next
 
     @property
@@ -136,12 +164,12 @@ class Outbox:
     @property
     def queued(self) -> int:
         """States that are not acknowledged."""
-        with self._room:
+        with self._lock:
             return len(self._waiting) + len(self._on_the_way)
 
     def abandon(self, reason: str) -> None:
         """Count what is left as dropped."""
-        with self._room:
+        with self._lock:
             left = len(self._waiting) + sum(parcel.seq > self._handed for parcel in self._on_the_way)
             if left:
                 self.dropped[reason] += left

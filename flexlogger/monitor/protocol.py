@@ -6,11 +6,12 @@
 | kind | from | head | meaning |
 |---|---|---|---|
 | H | client | client, name, next | hello; `next` is the number of the first state that was never acknowledged |
-| W | host | next | welcome: go on with state number `next` |
-| D | client | seq | a state; frames follow (`flexlogger.monitor.codec`) |
+| W | host | next | welcome: go on with state number `next`; without it: say hello first |
+| D | client | client, seq | a state; frames follow (`flexlogger.monitor.codec`) |
+| M | client | client, seq | many states from number `seq` on: one frame, a MessagePack array of their only frames |
 | A | host | seq, next | the user has got every state up to `next`, and is done with those up to `seq` |
-| P | both | – | still here |
-| E | client | seq | no state follows after number `seq` (-1: there was none) |
+| P | both | client | still here |
+| E | client | client, seq | no state follows after number `seq` (-1: there was none) |
 | B | host | – | the end is noted: good-bye |
 | R | host | why | refused |
 """
@@ -21,7 +22,7 @@ import msgspec
 
 from flexlogger.net.tags import Dialect
 
-HELLO, WELCOME, DATA, ACK, PING, END, BYE, REFUSED = b"H", b"W", b"D", b"A", b"P", b"E", b"B", b"R"
+HELLO, WELCOME, DATA, MANY, ACK, PING, END, BYE, REFUSED = b"H", b"W", b"D", b"M", b"A", b"P", b"E", b"B", b"R"
 MAX_NAME = 200
 
 
@@ -39,6 +40,6 @@ class Head(msgspec.Struct, omit_defaults=True):
             raise ValueError(f"a name of more than {MAX_NAME} characters")
 
 
-SPEECH = Dialect(b"FLX", 1, (HELLO, WELCOME, DATA, ACK, PING, END, BYE, REFUSED), Head)
+SPEECH = Dialect(b"FLX", 1, (HELLO, WELCOME, DATA, MANY, ACK, PING, END, BYE, REFUSED), Head)
 message = SPEECH.message
 parse = SPEECH.parse

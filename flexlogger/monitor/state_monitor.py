@@ -96,11 +96,11 @@ class StateMonitor:
             raise ValueRefusedError("StateMonitor: it has ended; make a new one")
         if self.mode == "client" and self._client is None:
             keys = client_keys(self._keys) if self._keys is not None else None
-            self._client = Client(self._where, self._outbox, self.name, keys)
+            self._client = Client(self._where, self._outbox, self.name, keys, self._say)
             self._finalizer = weakref.finalize(self, _end_at_exit, self._client, self._outbox, os.getpid())
             _clients.add(self)
         elif self.mode == "host" and self._host is None:
-            self._host = Host(self._where, host_keys(self._keys) if self._keys is not None else None)
+            self._host = Host(self._where, host_keys(self._keys) if self._keys is not None else None, self._say)
             self._port = int(self._host.endpoint.rpartition(":")[2])
             if self._on_state is not None:
                 self._caller = threading.Thread(target=self._call, name="flexlogger-monitor-callback", daemon=True)

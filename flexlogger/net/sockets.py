@@ -1,32 +1,49 @@
-"""ZeroMQ sockets as both sides of a connection want them."""
+"""Addresses, and ZeroMQ sockets as both sides of a connection want them."""
 
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import zmq
-from zmq.auth.thread import ThreadAuthenticator
 
-from flexlogger.errors import ServerError, ValueRefusedError
-from flexlogger.net.keys import ClientKeys, HostKeys
+from flexlogger.errors import ValueRefusedError
 
+BEAT_S = 1.0
+"""Each side says at least this often that it is there …"""
+SILENCE_S = 10.0
+"""… and one that was not heard of for so long is connected to anew. A handshake over a slow link takes seconds."""
 MAX_MESSAGE = 2**30
 """Largest frame either side reads; ZeroMQ drops the connection of a peer that announces a larger one."""
-BEAT_MS = 1000
-DEAD_MS = 5000
-"""A peer that says nothing for so long is taken for gone; both sides then connect anew."""
+_KEEPALIVE_S = 60
+_ADDRESS = re.compile(r"tcp://(\[[^\]]+\]|[^:/@\s\[\]]+):(\d+)")
 
-FAILED: dict[int, str] = {
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "the handshake failed",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "it does not speak our protocol, or without keys where keys are needed",
-    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "its key is not known here",
-}
-"""Why a connection never came to be, by the event that tells of it."""
+
+class Address(NamedTuple):
+    """A host name or address, and a TCP port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
+
+
+def address(text: str) -> Address:
+    """Read `tcp://host:port`. Raises ValueRefusedError.
+
+    >>> address("tcp://dash.example:5555"), str(address("tcp://[::1]:5555"))
+    (Address(host='dash.example', port=5555), 'tcp://[::1]:5555')
+    """
+    found = _ADDRESS.fullmatch(text)
+    if found is None or int(found[2]) > 65535:
+        raise ValueRefusedError(f"expected an address such as tcp://dash.example:5555, but got {text!r}")
+    return Address(found[1].strip("[]"), int(found[2]))
 
 
 def endpoint(host: str, port: int) -> str:
-    """The TCP endpoint of a host name and a port.
+    """The TCP endpoint of a host name and a port. Raises ValueRefusedError.
 
     >>> endpoint("localhost", 10086), endpoint("::1", 10086)
     ('tcp://127.0.0.1:10086', 'tcp://[::1]:10086')
@@ -35,8 +52,7 @@ def endpoint(host: str, port: int) -> str:
         raise ValueRefusedError(f"port: expected an integer from 0 to 65535, got {port!r}")
     if not isinstance(host, str) or not host.strip() or any(sign in host for sign in "/@ "):
         raise ValueRefusedError(f"host: expected a host name or address, got {host!r}")
-    host = "127.0.0.1" if host == "localhost" else host.strip("[]")
-    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+    return str(Address("127.0.0.1" if host == "localhost" else host.strip("[]"), port))
 
 
 def is_loopback(host: str) -> bool:
@@ -62,65 +78,20 @@ def check_keys(host: str, keys: object) -> None:
         )
 
 
-def _common(socket: zmq.Socket[bytes]) -> None:
+def new_socket(context: zmq.Context[Any], kind: int, largest: int) -> zmq.Socket[bytes]:
+    """A socket with what both sides have in common; frames beyond `largest` bytes end a connection.
+
+    ZeroMQ's own heartbeats are left off: a beat stands behind whatever is being sent, so that they cut a slow link in
+    the middle of every large frame. What is said in `flexlogger.net.link` and TCP's keep-alive do instead.
+    """
+    socket: zmq.Socket[bytes] = context.socket(kind)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.IPV6, 1)
-    socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, BEAT_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, largest)
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, _KEEPALIVE_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, _KEEPALIVE_S // 6)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 6)
     socket.setsockopt(zmq.SNDHWM, 0)  # what is in flight is bounded by what is not acknowledged
     socket.setsockopt(zmq.RCVHWM, 0)
-
-
-def client_socket(context: zmq.Context[Any], where: str, keys: ClientKeys | None) -> zmq.Socket[bytes]:
-    """A socket that connects to a host, and connects again by itself."""
-    socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
-    _common(socket)
-    socket.setsockopt(zmq.RECONNECT_IVL, 100)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
-    if keys is not None:
-        socket.curve_publickey = keys.public.encode()
-        socket.curve_secretkey = keys.secret.encode()
-        socket.curve_serverkey = keys.host_public.encode()
-    socket.connect(where)
     return socket
-
-
-def host_socket(context: zmq.Context[Any], where: str, keys: HostKeys | None) -> zmq.Socket[bytes]:
-    """A socket that clients connect to. Raises ServerError where the address cannot be had."""
-    socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
-    _common(socket)
-    if keys is not None:
-        socket.curve_server = True
-        socket.curve_publickey = keys.public.encode()
-        socket.curve_secretkey = keys.secret.encode()
-        socket.zap_domain = b"flexlogger"
-    try:
-        socket.bind(where)
-    except zmq.ZMQError as error:
-        socket.close()
-        raise ServerError(f"cannot listen on {where} ({error.strerror.lower()}); choose another port") from error
-    return socket
-
-
-class Doorkeeper:
-    """Lets in, on one context, only clients with the key a host knows."""
-
-    def __init__(self, context: zmq.Context[Any], keys: HostKeys) -> None:
-        self._authenticator = ThreadAuthenticator(context)
-        self._authenticator.start()
-        self._authenticator.configure_curve_callback("flexlogger", _Only(keys.client_public.encode()))
-
-    def stop(self) -> None:
-        """End the thread that answers for the socket."""
-        self._authenticator.stop()
-
-
-class _Only:
-    """ZAP's question: may this public key (Z85) come in?"""
-
-    def __init__(self, public: bytes) -> None:
-        self._public = public
-
-    def callback(self, domain: str, key: bytes) -> bool:
-        return key == self._public

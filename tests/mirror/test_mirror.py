@@ -67,6 +67,7 @@ def sending(folder: Path, where: str, keys: Any = None) -> Iterator[Sender]:
         yield sender
     finally:
         sender.stop()
+        sender.join()
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -225,8 +226,9 @@ SEGMENT = "host-1-2-ab"
         (protocol.SEGMENT, Head("p", ".hidden", SEGMENT), b"x", "run: expected a name"),
         (protocol.SEGMENT, Head("p", "r", "../x"), b"x", "segment: expected a name"),
         (protocol.SEGMENT, Head("p", "r", "a-1-2-b/../../c"), b"x", "segment: expected a name"),
-        (protocol.BLOB, Head("p", "r", "../../../x"), b"x", "blob: expected 64 hex digits"),
-        (protocol.BLOB, Head("p", "r", "0" * 64), b"x", "does not match its digest"),
+        (protocol.BLOB, Head("p", "r", "../../../x", size=1), b"x", "blob: expected 64 hex digits"),
+        (protocol.BLOB, Head("p", "r", "0" * 64, size=1), b"x", "does not match its digest"),
+        (protocol.BLOB, Head("p", "r", "0" * 64, size=1), b"xy", "a part that ends at byte 2 of 1"),
         (protocol.HAVE, Head("p", "r"), b"x", "that only a receiver sends"),
     ],
 )
@@ -258,7 +260,7 @@ def test_a_folder_that_cannot_be_written(trainer: Trainer, tmp_path: Path) -> No
     (tmp_path / "there").mkdir(mode=0o500)
     trainer.log(1)
     with receiving(tmp_path / "there") as receiver, sending(trainer.folder, receiver.endpoint) as sender:
-        wait_for(lambda: "cannot write below" in sender.problem, "the refusal")
+        wait_for(lambda: "cannot write below" in sender.refusal, "the refusal")
 
 
 def test_a_disk_that_refuses_is_told_once_and_tried_again(
@@ -270,11 +272,11 @@ def test_a_disk_that_refuses_is_told_once_and_tried_again(
     blocking.write_text("in the way")
     trainer.log(100, Datum("h", "vector", np.arange(1000, dtype=np.float64)))
     with receiving(tmp_path / "there") as receiver, sending(trainer.folder, receiver.endpoint) as sender:
-        wait_for(lambda: "cannot write below" in sender.problem, "the refusal")
+        wait_for(lambda: "cannot write below" in sender.refusal, "the refusal")
         assert not sender.flush(0.1)
         blocking.unlink()
         assert sender.flush(20)
-        wait_for(lambda: not sender.problem, "all well")
+        wait_for(lambda: not sender.refusal, "all well")
     assert files_of(tmp_path / "there" / "project" / "run") == files_of(trainer.folder)
     assert caplog.text.count("does not take the run log") == 1
 

@@ -321,8 +321,7 @@ def test_a_forked_child_is_a_client_of_its_own(host: StateMonitor) -> None:
         seen = {host.get(timeout=20)["from"] for _ in range(2)}
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert seen == {"parent", "child"}
-        names = [one["name"] for one in host.status()["clients"].values()]
-        assert names == ["parent", f"parent/{pid}"]
+        assert {one["name"] for one in host.status()["clients"].values()} == {"parent", f"parent/{pid}"}
 
 
 def test_interpreter_exit_sends_what_is_left(host: StateMonitor) -> None:

@@ -1,0 +1,95 @@
+"""A host's side: a socket that clients connect to, who is let in, and what was refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from flexlogger import faults
+from flexlogger.errors import ServerError
+from flexlogger.net.bell import Bell
+from flexlogger.net.door import Door
+from flexlogger.net.keys import HostKeys
+from flexlogger.net.sockets import MAX_MESSAGE, new_socket
+from flexlogger.net.tags import Frame
+
+_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+"""Which of the two comes depends on which side gives up first."""
+MAX_REASONS = 100
+_LARGE = 4096
+_GOODBYE_S = 0.2
+
+
+class Listener:
+    """Listens at `where`; used by one thread, which `bell` wakes. Frames beyond `largest` bytes end a connection.
+
+    Raises ServerError where the address cannot be had.
+    """
+
+    def __init__(self, where: str, keys: HostKeys | None, bell: Bell, *, largest: int = MAX_MESSAGE) -> None:
+        self.refused: Counter[str] = Counter()
+        """Connections and messages refused, by reason."""
+        self._bell = bell
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._door = Door(self._context, keys) if keys is not None else None
+        self._socket = new_socket(self._context, zmq.ROUTER, largest)
+        if keys is not None:
+            self._socket.curve_server = True
+            self._socket.curve_publickey = keys.public.encode()
+            self._socket.curve_secretkey = keys.secret.encode()
+            self._socket.zap_domain = b"flexlogger"
+        self._events = self._socket.get_monitor_socket(_FAILED)
+        try:
+            self._socket.bind(where)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ServerError(f"cannot listen on {where} ({error.strerror.lower()}); choose another port") from error
+        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._poller = zmq.Poller()
+        for source in (self._socket, self._events, bell, *([self._door.socket] if self._door is not None else [])):
+            self._poller.register(source, zmq.POLLIN)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until something has come, the bell was rung, or time ran out; answer those who knock."""
+        ready = dict(self._poller.poll(max(0, int(seconds * 1000))))
+        if self._bell.fileno() in ready:
+            self._bell.hush()
+        if self._events in ready:
+            recv_monitor_message(self._events, zmq.NOBLOCK)
+            self.refuse("a connection was refused: another protocol, or without keys where keys are needed")
+        if self._door is not None and self._door.socket in ready and (address := self._door.answer()) is not None:
+            self.refuse(f"a connection from {address} was refused: its key is not known here")
+
+    def receive(self) -> Iterator[tuple[bytes, list[Frame]]]:
+        """What waits, each with whom it came from."""
+        while True:
+            try:
+                route, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            yield route.bytes, [frame.buffer if len(frame) > _LARGE else frame.bytes for frame in frames]
+
+    def send(self, route: bytes, frames: Sequence[Frame]) -> None:
+        """Say something to one of those who spoke; nothing happens where it is gone."""
+        self._socket.send_multipart([route, *frames], zmq.NOBLOCK)
+
+    def refuse(self, why: str) -> None:
+        """Count something that was refused, and tell each reason once."""
+        if why not in self.refused:
+            if len(self.refused) >= MAX_REASONS:
+                why = "more of the like"
+            faults.log.warning("flexlogger: monitor: %s", why)
+        self.refused[why] += 1
+
+    def close(self) -> None:
+        """Listen no more; what was just said gets a moment to leave."""
+        self._socket.disable_monitor()
+        self._events.close(0)
+        self._socket.close(int(1000 * _GOODBYE_S))
+        if self._door is not None:
+            self._door.close()
+        self._context.term()
