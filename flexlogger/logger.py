@@ -38,6 +38,7 @@ class Settings(TypedDict, total=False):
     dir: str
     sinks: Any
     layout: Mapping[str, Any]
+    model: Mapping[str, Any]
     max_points: int
     max_media: int
     runlog: bool | str
@@ -172,6 +173,11 @@ class FlexLogger(Intake):
     def url(self) -> str | None:
         """The dashboard's address; None where no sink has one."""
         return self._run.url
+
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """What the config says under `model`: what a TooledModelLogger that shares the run collects."""
+        return dict(self._dashboard.model)
 
     def status(self) -> dict[str, Any]:
         """Health in plain data: items queued, written and dropped by reason, refused media, first non-finite values,

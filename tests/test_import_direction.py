@@ -67,7 +67,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "faults": (),
     "screen": (),
     "catalog": ("errors", "records"),
-    "config": ("errors", "records", "catalog", "meters.catalog", "plots.catalog", "server.names"),
+    "config": ("errors", "records", "catalog", "meters.catalog", "model.names", "plots.catalog", "server.names"),
     "meters": ("errors", "records", "catalog", "config.names", "config.torchmetrics_names"),  # lists of names, no more
     "readback": ("errors", "records", "faults"),
     "plots": ("errors", "records", "faults", "catalog"),
@@ -75,6 +75,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "runs": ("errors", "records", "faults"),
     "sinks": ("errors", "records", "faults", "screen", "runs", "plots"),
     "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
+    "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "logger"),
     "server": ("errors",),
     "declared": ("records",),
     "farewell": ("faults",),

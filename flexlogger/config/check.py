@@ -9,6 +9,7 @@ import msgspec
 
 from flexlogger.catalog import describe
 from flexlogger.config.check_meters import Meter, MeterCheck
+from flexlogger.config.check_model import read_model
 from flexlogger.config.check_plots import Plot, assign, check_x, read_plot, settle
 from flexlogger.config.environment import as_written, disclose
 from flexlogger.config.fields import LAYOUT, SINKS, TOP
@@ -63,6 +64,7 @@ def check(root: Table, complete: bool, allowed: Iterable[str], problems: Problem
         phases=tuple(phases),
         sinks=_sinks(top, problems),
         layout=_layout(root, top, plots, complete, problems),
+        model=read_model(top, allowed, problems),
         runlog=top.values.get("runlog", True) in (True, "on"),
         tags=tuple(dict.fromkeys(disclose(top.values.get("tags", [])))),
         config=plain_data(as_written(top.values.get("config", {}))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flexlogger.catalog import Option
+from flexlogger.model.names import MODES, NAMES, SOURCES
 from flexlogger.plots.catalog import DISPLAY
 
 _TEXT, _WHOLE, _YES_NO = ("string",), ("integer",), ("boolean",)
@@ -31,6 +32,7 @@ TOP = (
     Option("meters", ("object",), "what is measured, by name"),
     Option("sinks", ("array",), "views to feed, as names or {name: options}: visdom, terminal, memory", ["visdom"]),
     Option("layout", ("object",), "how windows are placed"),
+    Option("model", ("object",), "what a TooledModelLogger that shares the run collects of its model, and how often"),
     Option("max_points", _WHOLE, "most points of a trace that a window keeps", 2000, minimum=4),
     Option("max_media", _WHOLE, "largest array, image or text that is kept, in bytes", 16 * 2**20, minimum=1),
     Option("runlog", ("boolean", "string"), "whether the run log is written", True, (True, False, "on", "off")),
@@ -55,6 +57,21 @@ METER = (
     Option("reduce", _YES_NO, "log it over all ranks, which all have to call log then", False),
 )
 
+MODEL = (
+    Option("sources", ("array", "object"), f"some of {', '.join(SOURCES)}, or {{source: [statistics]}}", items=_TEXT),
+    Option("stats", ("array",), f"some of {', '.join(NAMES)}, or paths of functions of a tensor", items=_TEXT),
+    Option("layers", ("string", "array"), "globs, 're:' and an expression, 'type:' and a class's name", items=_TEXT),
+    Option("every", _WHOLE, "steps from one that is collected to the next", minimum=1),
+    Option("budget", ("string", "number"), "share of training time that collecting may take, such as 1%"),
+    Option("mode", _TEXT, "a window per layer, per source or per statistic", "by_layer", MODES),
+    Option("biases", _YES_NO, "whether parameters called bias have rows", False),
+    Option("bins", _WHOLE, "bins of a histogram", 64, minimum=1),
+    Option("sample", ("integer", "string"), "entries of a tensor that a histogram counts at most; all", 16384),
+    Option("prefix", _TEXT, "what comes before the windows' names, for a second model", ""),
+    Option("opts", ("object",), "options of the line plots"),
+    Option("stop_on_nan", _YES_NO, "whether training stops once anything collected is NaN or infinite", False),
+)
+
 LAYOUT = (
     Option("columns", _WHOLE, "windows side by side", minimum=1),
     Option("width", _WHOLE, "width of a window in pixels", minimum=50),
@@ -76,4 +93,4 @@ SINKS: dict[str, tuple[Option, ...]] = {
     "memory": (),
 }
 
-__all__ = ["DISPLAY", "LAYOUT", "METER", "PLOT", "SINKS", "TOP"]
+__all__ = ["DISPLAY", "LAYOUT", "METER", "MODEL", "PLOT", "SINKS", "TOP"]

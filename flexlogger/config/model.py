@@ -65,6 +65,8 @@ class Dashboard(msgspec.Struct, frozen=True):
     dir: str | None = None
     sinks: tuple[SinkConfig, ...] = (SinkConfig("visdom"),)
     layout: Layout = Layout()
+    model: dict[str, Any] = {}
+    """What a TooledModelLogger that shares the run collects: its options, as they are called there."""
     max_media: int = 16 * 2**20
     """Largest single array, image or text that is kept, in bytes; larger ones are refused and counted."""
     runlog: bool = True

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from flexlogger.catalog import Option
-from flexlogger.config.fields import DISPLAY, LAYOUT, METER, PLOT, SINKS, TOP
+from flexlogger.config.fields import DISPLAY, LAYOUT, METER, MODEL, PLOT, SINKS, TOP
 from flexlogger.config.names import COLOR, SAFE_NAME
 from flexlogger.meters.catalog import METERS
+from flexlogger.model.names import SOURCES
 from flexlogger.plots.catalog import PLOTS
 
 _VARIABLE = r"\$\{env:"
@@ -34,6 +35,9 @@ def json_schema() -> dict[str, Any]:
         properties[plural]["propertyNames"] = {"pattern": r"\S"}
         properties[plural]["additionalProperties"] = {"anyOf": [{"$ref": f"#/$defs/{single}"}, _OR_NULL]}
     properties["layout"] |= _mapping(LAYOUT) | {"type": ["object", "null"]}
+    properties["model"] |= _mapping(MODEL) | {"type": ["object", "null"]}
+    properties["model"]["properties"]["opts"] |= _mapping(PLOTS["line"].options) | {"type": ["object", "null"]}
+    properties["model"]["properties"]["sources"] |= {"propertyNames": {"enum": list(SOURCES)}}
     properties["sinks"]["items"] = {"$ref": "#/$defs/sink"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

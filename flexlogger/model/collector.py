@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -65,13 +67,24 @@ class Collector:
             faults.swallow("collecting statistics of the model", error)
         self.disarm()
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Our own code: its time counts, its errors end here."""
+        start = perf_counter()
+        try:
+            yield
+        except Exception as error:
+            self.fail(error)
+        finally:
+            self._own += perf_counter() - start
+
     def arm(self, every_pass: bool) -> None:
         """Begin a collection; without `every_pass`, of each layer's first pass only."""
         if self.broken is not None:
             return
-        start = perf_counter()
         self.disarm()
-        try:
+        self._own = 0.0
+        with self._at_work():
             self._gather = Gather(self.plan.need, self._pool, bins=self._bins, sample=self._sample)
             self._read = self._stepped = self._early = False
             if self._capture is not None:
@@ -80,9 +93,6 @@ class Collector:
                 self._probe.arm(self._gather, every_pass)
                 EAGER.hold()
                 self._eager = True
-        except Exception as error:
-            self.fail(error)
-        self._own = perf_counter() - start
 
     def disarm(self) -> None:
         """Take all hooks out and forget what was collected."""
@@ -98,56 +108,47 @@ class Collector:
     def read(self, scale: torch.Tensor | None = None, overflow: torch.Tensor | None = None) -> None:
         """Read weights and gradients, once a step. `scale` and `overflow` are what a GradScaler left to a fused
         optimizer."""
-        if self._gather is None or self._read:
+        gather = self._gather
+        if gather is None or self._read:
             return
-        start = perf_counter()
         self._read = True
-        try:
+        with self._at_work(), torch.no_grad():
             if self._capture is not None:
                 self._capture.settle()
             if scale is not None and self._scaler is None:
-                self._gather.factor = scale
+                gather.factor = scale
             if overflow is not None:
-                self._gather.skipped = overflow
-            with torch.no_grad():
-                self._reader.read(self._gather, scale)
-        except Exception as error:
-            self.fail(error)
-        self._own += perf_counter() - start
+                gather.skipped = overflow
+            self._reader.read(gather, scale)
 
-    def before_step(self, optimizer: Any) -> None:
-        """The optimizer is about to step."""
-        self._early = not self._read
-        self.read(getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None))
-        if self.plan.updates and self._gather is not None:
-            start = perf_counter()
-            self._reader.remember()
-            self._own += perf_counter() - start
+    def before_step(self, optimizer: Any, closure: bool) -> None:
+        """The optimizer is about to step; with a `closure` it computes gradients in there, and they are read later."""
+        if not closure:
+            self._early = not self._read
+            self.read(getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None))
+        gather = self._gather
+        if self.plan.updates and gather is not None:
+            with self._at_work():
+                self._reader.look(gather)
+                self._reader.remember()
 
     def after_step(self) -> None:
         """The optimizer has stepped."""
         self._stepped = True
-        if self.plan.updates and self._gather is not None:
-            start = perf_counter()
-            try:
-                self._reader.read_updates(self._gather, Wanted(Need.SQUARE))
-            except Exception as error:
-                self.fail(error)
-            self._own += perf_counter() - start
+        gather = self._gather
+        if self.plan.updates and gather is not None:
+            with self._at_work():
+                self._reader.read_updates(gather, Wanted(Need.SQUARE))
 
     def finish(self, step: int) -> Snapshot | None:
         """End the collection; None where there is none."""
         self.read()
-        if self._gather is None:
+        gather, snapshot = self._gather, None
+        if gather is None:
             return None
-        start = perf_counter()
-        snapshot = None
-        try:
+        with self._at_work():
             skipped = self._scaler is not None and not self._stepped
             frozen = frozenset(self._reader.frozen)
-            snapshot = Snapshot(self.plan, self._gather.finish(), step, frozen, skipped, self._early)
-        except Exception as error:
-            self.fail(error)
+            snapshot = Snapshot(self.plan, gather.finish(), step, frozen, skipped, self._early)
         self.disarm()
-        self._own += perf_counter() - start
         return snapshot

@@ -28,8 +28,9 @@ class TooledModelLogger:
     """A `TooledModel` whose statistics are drawn: a window per layer (`by_layer`), per source (`by_metric`) or per
     statistic (`by_stat`).
 
-    With `logger`, an open FlexLogger, they join its run and dashboard; otherwise a run is opened with `settings`, as
-    FlexLogger takes them (`env`, `server`, `sinks` …). `prefix` comes before the windows' names, for a second model;
+    With `logger`, an open FlexLogger, they join its run and dashboard, and what its config says under `model` holds
+    where nothing else is said here. Otherwise a run is opened with `settings`, as FlexLogger takes them (`env`,
+    `server`, `sinks` …). `prefix` comes before the windows' names, for a second model;
     `opts` are options of the line plots. `stop_on_nan` raises NonFiniteError once anything collected is not finite.
     Everything else is as in `TooledModel`.
 
@@ -48,41 +49,33 @@ class TooledModelLogger:
         self,
         model: nn.Module,
         optimizer: Any = None,
-        mode: str = "by_layer",
+        mode: str | None = None,
         *,
         logger: FlexLogger | None = None,
-        prefix: str = "",
+        prefix: str | None = None,
         opts: Mapping[str, Any] | None = None,
-        stop_on_nan: bool = False,
+        stop_on_nan: bool | None = None,
         sources: Sources = None,
         stats: Iterable[Stat] | None = None,
         layers: Choice = None,
         every: int | None = None,
         budget: float | str | None = None,
-        biases: bool = False,
+        biases: bool | None = None,
         scaler: Any = None,
-        bins: int = 64,
-        sample: int | None = 16384,
+        bins: int | None = None,
+        sample: int | str | None = None,
         allow_imports: Iterable[str] = (),
         **settings: Any,
     ) -> None:
-        self.tooled = TooledModel(
-            model,
-            optimizer,
-            sources=sources,
-            stats=stats,
-            layers=layers,
-            every=every,
-            budget=budget,
-            biases=biases,
-            scaler=scaler,
-            bins=bins,
-            sample=sample,
-            allow_imports=allow_imports,
-        )
+        said: dict[str, Any] = {"mode": mode, "prefix": prefix, "opts": opts, "stop_on_nan": stop_on_nan}
+        said |= {"sources": sources, "stats": stats, "layers": layers, "every": every, "budget": budget}
+        said |= {"biases": biases, "bins": bins, "sample": sample}
+        options = _options(logger, {key: value for key, value in said.items() if value is not None})
+        self._stop: bool = options.pop("stop_on_nan", False)
+        drawn = {key: options.pop(key) for key in ("mode", "prefix", "opts") if key in options}
+        self.tooled = TooledModel(model, optimizer, scaler=scaler, allow_imports=allow_imports, **options)
         self.tooled.auto = False
-        self._stop = stop_on_nan
-        self._windows = Windows(self.tooled.plan, mode, prefix, opts)
+        self._windows = Windows(self.tooled.plan, **drawn)
         self._cost = self._windows.own("cost")
         self._nonfinite = self._windows.own("nonfinite")
         cost = Drawn([Output(".percent"), Output(".every")])
@@ -219,3 +212,11 @@ class TooledModelLogger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _options(logger: FlexLogger | None, given: dict[str, Any]) -> dict[str, Any]:
+    """What the logger's config says of a model, with what is given in code over it."""
+    options = logger.model_options if logger is not None else {}
+    if {"every", "budget"} & given.keys():
+        options = {key: value for key, value in options.items() if key not in ("every", "budget")}
+    return options | given

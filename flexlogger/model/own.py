@@ -8,11 +8,9 @@ from typing import Any
 
 from flexlogger.config.names import import_refusal
 from flexlogger.errors import ValueRefusedError, unknown
-from flexlogger.model.statistics import STATISTICS
+from flexlogger.model.names import NAMES
 
 Stat = str | Callable[..., Any]
-HISTOGRAM, UPDATE_RATIO = "histogram", "update_ratio"
-NAMES = (*STATISTICS, HISTOGRAM, UPDATE_RATIO)
 
 
 def resolve(stats: Iterable[Stat], allow_imports: Iterable[str] = ()) -> dict[str, Callable[..., Any] | None]:

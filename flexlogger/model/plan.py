@@ -12,12 +12,11 @@ from torch import nn
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.model.gather import Wanted
 from flexlogger.model.layers import Choice, Layer, select_layers
-from flexlogger.model.own import HISTOGRAM, UPDATE_RATIO, Stat, resolve
+from flexlogger.model.names import HISTOGRAM, SOURCES, UPDATE_RATIO
+from flexlogger.model.own import Stat, resolve
 from flexlogger.model.parameters import ParameterKeys
 from flexlogger.model.statistics import STATISTICS, Need, needs
 
-SOURCES = ("weights", "grads", "inputs", "outputs", "grad_in", "grad_out")
-"""Parameters and their gradients; what a layer is given and returns; and the loss's gradients with respect to those."""
 DEFAULT_SOURCES = ("grad_in", "grad_out", "inputs", "weights")
 DEFAULT_STATS = ("mean", "std")
 UPDATES = "updates"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import deque
 from statistics import median
-from typing import Any
 
 from flexlogger.errors import ValueRefusedError
 from flexlogger.model.agree import Agreement
+from flexlogger.model.names import parse_share
 
 FIRST_GAP = 5
 """Steps from the first collected one to the second under a budget: enough to know what a step takes without."""
@@ -105,21 +105,6 @@ class Budget:
         cost = self.cost
         wanted = (cost.collected + 1) * cost.each / self.budget
         return max(1, math.ceil((wanted - cost.bare) / max(cost.step, 1e-9)))
-
-
-def parse_share(share: Any) -> float:
-    """A fraction between 0 and 1 from a number or a percentage.
-
-    >>> parse_share("1%"), parse_share(0.02)
-    (0.01, 0.02)
-    """
-    try:
-        value = float(share.rstrip("% ")) / 100 if isinstance(share, str) and "%" in share else float(share)
-    except (TypeError, ValueError):
-        value = math.nan
-    if isinstance(share, bool) or not 0 < value < 1:
-        raise ValueRefusedError(f"budget: expected a share of training time such as '1%' or 0.01, but got {share!r}")
-    return value
 
 
 def schedule(every: int | None, budget: float | str | None) -> Every | Budget:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flexlogger.model.gathered import Collected, Gathered
-from flexlogger.model.own import HISTOGRAM, UPDATE_RATIO
+from flexlogger.model.names import HISTOGRAM, UPDATE_RATIO
 from flexlogger.model.plan import UPDATES, Label, Plan
 from flexlogger.model.statistics import SQUARE, STATISTICS, N
 

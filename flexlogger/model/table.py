@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from flexlogger.model.own import HISTOGRAM
+from flexlogger.model.names import HISTOGRAM
 from flexlogger.model.snapshot import Table
 
 MISSING = "–"

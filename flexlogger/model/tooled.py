@@ -29,6 +29,8 @@ class TooledModel:
     and module (default: modules without children or with parameters of their own); `biases` adds parameters called
     bias.
 
+    Histograms have `bins` bins, counted from `sample` entries of a tensor at most ('all': from every one).
+
     A step is collected `every` so many, or as often as `budget` (a share of training time, '1%') allows. The first is.
     With an `optimizer`, each of its steps ends one of ours: all forward passes up to it are pooled, and gradients are
     read as it sees them. Without, `step` ends one, and each layer's first pass counts. `scaler` is a GradScaler whose
@@ -61,14 +63,16 @@ class TooledModel:
         biases: bool = False,
         scaler: Any = None,
         bins: int = 64,
-        sample: int | None = 16384,
+        sample: int | str = 16384,
         allow_imports: Iterable[str] = (),
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ValueRefusedError(f"TooledModel: expected a torch.nn.Module, but got {type(model).__name__}")
+        if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
+            raise ValueRefusedError(f"bins: expected an integer of at least 1, but got {bins!r}")
         self._schedule = schedule(every, budget)
         self.plan = Plan(model, sources, stats, layers, biases, allow_imports)
-        self._collector = Collector(unwrapped(model), self.plan, scaler, bins, sample)
+        self._collector = Collector(unwrapped(model), self.plan, scaler, bins, _entries(sample))
         self._handles: list[Any] = []
         weakref.finalize(self, _let_go, self._handles, self._collector).atexit = False
         self.auto = optimizer is not None
@@ -204,14 +208,22 @@ class TooledModel:
             faults.log.warning("flexlogger: %s", _unseen(self._unseen))
 
     def _before_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        if self._collector.armed and not _closure(args, kwargs):
-            self._collector.before_step(optimizer)
+        if self._collector.armed:
+            self._collector.before_step(optimizer, _closure(args, kwargs))
 
     def _after_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         if self._collector.armed:
             self._collector.after_step()
         if self.auto:
             self.step()
+
+
+def _entries(sample: int | str) -> int | None:
+    if sample == "all":
+        return None
+    if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
+        raise ValueRefusedError(f"sample: expected an integer of at least 1 or 'all', but got {sample!r}")
+    return sample
 
 
 def _closure(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:

@@ -7,12 +7,9 @@ from typing import Any
 
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.meters.base import BaseMeter
-from flexlogger.model.own import HISTOGRAM
+from flexlogger.model.names import HISTOGRAM, MODES
 from flexlogger.model.plan import Label, Plan
 from flexlogger.records import Output
-
-MODES = ("by_layer", "by_metric", "by_stat")
-"""A window per layer, per source, or per statistic."""
 
 
 class Drawn(BaseMeter):
@@ -43,10 +40,13 @@ class Windows:
     | by_metric | `weights` | layers | statistics | `weights.mean.0` |
     | by_stat | `mean` | layers | sources | `mean.weights.0` |
 
-    `prefix` comes before the names of windows, `opts` are options of the line plots.
+    Histograms have a window per layer in all of them: `layer_0_histogram`. `prefix` comes before the names of windows,
+    `opts` are options of the line plots.
     """
 
-    def __init__(self, plan: Plan, mode: str, prefix: str = "", opts: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, plan: Plan, mode: str = "by_layer", prefix: str = "", opts: Mapping[str, Any] | None = None
+    ) -> None:
         if mode not in MODES:
             raise ValueRefusedError(f"mode: {unknown('mode', str(mode), MODES)}")
         self._plan, self._mode, self._prefix = plan, mode, prefix
@@ -89,14 +89,12 @@ class Windows:
 
     def _place(self, row: str, source: str, stat: str) -> tuple[str, str, str]:
         """Window, meter and the meter's part of a statistic."""
-        histogram = stat == HISTOGRAM
-        if self._mode == "by_layer":
+        if self._mode == "by_layer" or stat == HISTOGRAM:
             layer = self._layer_of.get(row, row)
-            window = f"{self._prefix}layer_{layer}" + ("_histogram" if histogram else "")
+            window = f"{self._prefix}layer_{layer}"
             part = f".{source}" if row == layer else f".{row.removeprefix(layer + '.')}.{source}"
-            return window, window if histogram else f"{window}.{stat}", part
-        if self._mode == "by_metric":
-            window = f"{self._prefix}{source}" + ("_histogram" if histogram else "")
-            return window, window if histogram else f"{window}.{stat}", f".{row}"
-        window = f"{self._prefix}{stat}" + (f"_{source}" if histogram else "")
-        return window, window if histogram else f"{window}.{source}", f".{row}"
+            if stat == HISTOGRAM:
+                return f"{window}_histogram", f"{window}_histogram", part
+            return window, f"{window}.{stat}", part
+        window, line = (source, stat) if self._mode == "by_metric" else (stat, source)
+        return self._prefix + window, f"{self._prefix}{window}.{line}", f".{row}"

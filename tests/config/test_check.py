@@ -106,7 +106,7 @@ def test_the_run_log_can_be_asked_not_to_be(said, kept):
     ("source", "path", "words"),
     [
         ({"plotz": {}}, "plotz", "unknown key 'plotz'; did you mean 'plots'?"),
-        ({"model": {}}, "model", "unknown key 'model'"),
+        ({"models": {}}, "models", "unknown key 'models'; did you mean 'model'?"),
         ({"inspect": {}}, "inspect", "unknown key 'inspect'"),
         ({"port": "8097"}, "port", "expected an integer of at least 1 and at most 65535, but got '8097'"),
         ({"port": 0}, "port", "at least 1"),

@@ -18,7 +18,7 @@ PRESETS = preset_names([])
 def test_the_presets_of_the_package():
     assert set(PRESETS) >= {
         *("loss", "mse", "acc", "error", "confusion", "auc", "roc", "map", "ap", "f1", "lr", "time", "throughput"),
-        *("image", "images", "grads", "weights"),
+        *("image", "images", "grad-norm", "grads", "weights", "activations", "updates", "layer-hist"),
     }
     assert set(dashboards()) >= {"classification", "regression", "segmentation", "language_model", "gan"}
 
@@ -26,14 +26,22 @@ def test_the_presets_of_the_package():
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_stands_alone_with_and_without_phases(name):
     dashboard = load(name)
-    assert dashboard.plots
+    assert dashboard.plots or dashboard.model
     assert not any(meter.implicit for meter in dashboard.meters)
-    assert load(name, overrides={"phases": []}).plots
+    without = load(name, overrides={"phases": []})
+    assert without.plots or without.model
     assert len(load(name, overrides={"phases": ["a", "b", "c"]}).meters) >= len(dashboard.meters)
 
 
 def test_all_presets_compose():
-    assert len(load("+".join(PRESETS)).plots) >= len(PRESETS)
+    drawn = [name for name in PRESETS if load(name).plots]
+    everything = load("+".join(PRESETS))
+    assert len(everything.plots) >= len(drawn)
+    assert everything.model["sources"] == {
+        "outputs": ["mean", "std", "zero_fraction"],
+        "grads": ["norm", "mean", "std", "histogram"],
+        "weights": ["histogram", "update_ratio", "norm", "mean", "std"],
+    }
 
 
 @pytest.mark.parametrize("name", sorted(dashboards()))

@@ -54,6 +54,8 @@ def test_the_examples_of_the_catalogs_are_valid(info):
         "meters: {m: {type: mine.metrics.Own, opts: {anything: [goes]}}}",
         "meters: {m: {type: ClassErrorMeter, opts: {topk: [1, 5]}}}",
         "phases: []",
+        "model: {sources: {grads: [norm], weights: null}, layers: ['re:a.*'], budget: 1%, opts: {ytype: log}}",
+        "model: {sources: [grads], stats: [mylab.kurtosis], every: 5, sample: all}",
     ],
 )
 def test_what_the_check_takes_is_valid(text):
@@ -63,7 +65,11 @@ def test_what_the_check_takes_is_valid(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "model: {}",
+        "models: {}",
+        "model: {sources: {weigths: [mean]}}",
+        "model: {every: 0}",
+        "model: {mode: layers}",
+        "model: {opts: {ylable: y}}",
         "port: 0",
         "env: a/b",
         "env: main.json",

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from flexlogger.model.plan import SOURCES
+from flexlogger.model.names import SOURCES
 from flexlogger.model.statistics import STATISTICS
 from flexlogger.model.tooled import TooledModel
 

@@ -100,6 +100,31 @@ def test_losses_and_layers_on_one_dashboard() -> None:
     assert {plot.name for plot in definition(view).plots} >= {"loss", "grads"}
 
 
+def test_what_a_config_says_of_the_model_is_enough() -> None:
+    model, view = net(), MemorySink()
+    stat = FlexLogger.from_presets("loss+grads+updates", model={"budget": None, "every": 2}, sinks=[view])
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    layers = TooledModelLogger(model, optimizer, logger=stat, layers="0")
+    for _ in range(3):
+        step(model)
+        optimizer.step()
+        layers.step()
+    layers.close()
+    stat.close()
+    assert layers.tooled.plan.stats == {"grads": ("norm", "mean", "std"), "weights": ("update_ratio",)}
+    assert [x for x, _ in view.series("grads.norm.0")] == [0, 2]
+    assert [x for x, _ in view.series("weights.update_ratio.0")] == [0, 2]
+    assert "grads.norm.2" not in view.records[0].values
+
+
+def test_what_is_said_in_code_goes_before_the_config() -> None:
+    with FlexLogger.from_presets("grads", sinks=[]) as stat:
+        layers = TooledModelLogger(net(), logger=stat, every=3, mode="by_layer")
+        assert layers.status()["every"] == 3
+        assert "layer_0" in layers.logger.get_definitions()
+        layers.close()
+
+
 def test_two_models_on_one_dashboard_need_a_prefix() -> None:
     view = MemorySink()
     with FlexLogger({"loss": {}}, sinks=[view]) as stat:

@@ -7,7 +7,8 @@ import math
 import pytest
 
 from flexlogger.errors import ValueRefusedError
-from flexlogger.model.schedule import FIRST_GAP, Budget, Every, parse_share, schedule
+from flexlogger.model.names import parse_share
+from flexlogger.model.schedule import FIRST_GAP, Budget, Every, schedule
 
 
 def run(due: Every | Budget, steps: int, length: float, own: float, hidden: float = 0.0) -> list[int]:

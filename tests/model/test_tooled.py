@@ -350,6 +350,24 @@ def test_update_ratio_is_how_far_the_weights_moved() -> None:
     assert "update_ratio" not in table["0"]["weights"]
 
 
+def test_update_ratio_of_an_optimizer_with_a_closure() -> None:
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.LBFGS(model.parameters(), 0.1, max_iter=2)
+    tooled = TooledModel(model, optimizer, sources={"weights": ["update_ratio"]})
+    before = model.weight.detach().clone()
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        loss = model(torch.ones(1, 3)).square().sum()
+        loss.backward()
+        return float(loss.detach())
+
+    optimizer.step(closure)
+    moved = (model.weight.detach() - before).norm() / model.weight.detach().norm()
+    table = tooled.latest.table() if tooled.latest else {}
+    assert table["Linear"]["weights"]["update_ratio"] == pytest.approx(float(moved), rel=1e-4)
+
+
 class Count:
     def __call__(self, tensor: torch.Tensor) -> int:
         return tensor.numel()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from flexlogger.model.layers import select_layers
-from flexlogger.model.plan import SOURCES
+from flexlogger.model.names import SOURCES
 from flexlogger.model.snapshot import Table
 from flexlogger.model.statistics import STATISTICS
 from flexlogger.model.tooled import TooledModel

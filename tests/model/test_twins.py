@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 from torch.utils.checkpoint import checkpoint
 
-from flexlogger.model.plan import SOURCES
+from flexlogger.model.names import SOURCES
 from flexlogger.model.tooled import TooledModel
 
 WIDTH = 4
