@@ -18,7 +18,10 @@ _ABOUT_IT = {"file", "path", "dir", "env", "name", "length", "len", "min", "max"
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _IN_URL = re.compile(r"(?<=://)([^\s/:@]*):[^\s/]+(?=@)")
-_ASSIGNED = re.compile(r"""([A-Za-z][\w.-]*)(["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s"'&;,}\]]+)""")
+_ASSIGNED = re.compile(r"""(?<![\w.-])([\w.-]++)["']?\s*+[=:]\s*+""")
+"""A name and its sign. It begins only where a word does and gives nothing back, so that a long text takes no longer
+than its length."""
+_VALUE = re.compile(r""""[^"]*"|'[^']*'|[^\s"'&;,}\]]+""")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}")
 _WELL_KNOWN = re.compile(r"\b(?:sk-|hf_|gh[opsu]_|github_pat_|glpat-|xox[abprs]-|AKIA)[\w-]{12,}")
 _LEAST = 6
@@ -92,12 +95,20 @@ def _hide_in_text(text: str, known: Sequence[str]) -> str:
     text = _IN_URL.sub(rf"\1:{HIDDEN}", text)
     text = _BEARER.sub(rf"\1 {HIDDEN}", text)
     text = _WELL_KNOWN.sub(HIDDEN, text)
-    return _ASSIGNED.sub(_hide_assigned, text)
+    return _hide_assigned(text)
 
 
-def _hide_assigned(found: re.Match[str]) -> str:
-    name, sign, value = found.groups()
-    return name + sign + (HIDDEN if looks_secret(name) else _ASSIGNED.sub(_hide_assigned, value))
+def _hide_assigned(text: str) -> str:
+    """Hide the values of secret names; what is assigned to another name may hold such a name itself."""
+    parts: list[str] = []
+    kept = at = 0
+    while found := _ASSIGNED.search(text, at):
+        at = found.end()
+        value = _VALUE.match(text, at) if looks_secret(found[1]) else None
+        if value is not None:
+            parts += text[kept:at], HIDDEN
+            kept = at = value.end()
+    return "".join([*parts, text[kept:]])
 
 
 def _of_the_environment() -> list[str]:

@@ -83,3 +83,9 @@ def test_a_value_with_spaces_is_hidden_whole() -> None:
         "***",
         "--secret=***",
     ]
+
+
+@pytest.mark.parametrize("piece", ["x", "ACGT", "a_", "a.b", "token=", "a=", "key: ", " ", "-"])
+def test_a_text_of_a_million_characters_takes_no_longer_than_its_length(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    assert len(hide({"text": text})["text"]) <= len(text)
