@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
@@ -34,10 +34,10 @@ def replay_run(
 ) -> None:
     """Draw a run again from its log: the windows it had, also of one that still runs or that crashed."""
     replay = open_replay(run, to=to, env=env, uid=uid, server=server, port=port, token=token, dir=dir, tell=_tell)
-    with progress("reading", log_bytes(replay.found.folder)) as advance:
-        replay.catch_up(advance)
-    if follow:
-        with _until_interrupted() as stop:
+    with _until_interrupted() if follow else nullcontext() as stop:
+        with progress("reading", log_bytes(replay.found.folder)) as advance:
+            replay.catch_up(advance)
+        if stop is not None:
             replay.follow(stop)
     told = replay.close()
     print(summary(told))
@@ -48,9 +48,15 @@ def replay_run(
 
 @contextmanager
 def _until_interrupted() -> Iterator[threading.Event]:
-    """Ctrl-C is how one ends it: what is there is shown, and counted."""
+    """Ctrl-C is how one ends it: what is there is shown, and counted. A second one does not wait for that."""
     stop = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupted(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, interrupted)
     try:
         yield stop
     finally:
