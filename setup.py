@@ -44,7 +44,8 @@ setup(
         "flexlogger": ["py.typed"],
         "flexlogger.presets": ["*.yaml"],
         "flexlogger.configs": ["*.yaml"],
-        "flexlogger.server": ["assets.lock.json", "static/**"],
+        "flexlogger.server": ["assets.lock.json", "draw.js", "static/**"],
+        "flexlogger.report": ["page.css", "page.js"],
     },
     cmdclass={"build_py": BuildWithAssets},
 )

@@ -75,6 +75,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "runs": ("errors", "records", "faults"),
     "sinks": ("errors", "records", "faults", "screen", "runs", "plots"),
     "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
+    "report": ("errors", "records", "faults", "runs", "replay", "plots", "server.assets"),
     "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "logger"),
     "server": ("errors",),
     "declared": ("records",),
@@ -129,7 +130,8 @@ LIGHT = [
     *(
         name
         for name in MODULES
-        if part(name) in ("errors", "records", "catalog", "config", "plots", "pipe", "runs", "sinks", "replay")
+        if part(name)
+        in ("errors", "records", "catalog", "config", "plots", "pipe", "runs", "sinks", "replay", "report")
     ),
     "flexlogger.meters",
     "flexlogger.meters.catalog",

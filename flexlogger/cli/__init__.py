@@ -17,6 +17,7 @@ COMMANDS = {
     "schema": ("flexlogger.cli.schema", "print the JSON Schema of a config, for editors"),
     "runs": ("flexlogger.cli.runs", "list, show, compare, export or delete runs"),
     "replay": ("flexlogger.cli.replay", "draw a run again from its log"),
+    "report": ("flexlogger.cli.report", "write a run to one file that any browser opens"),
     "presets": ("flexlogger.cli.presets", "list the presets, or show one"),
     "meters": ("flexlogger.cli.meters", "list the meter types, or show one"),
     "plots": ("flexlogger.cli.plots", "list the plot types, or show one"),
