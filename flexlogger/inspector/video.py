@@ -1,0 +1,106 @@
+"""Videos that browsers play, and that can be opened however their writer ended."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+from flexlogger import faults
+from flexlogger.errors import MissingExtraError, ValueRefusedError, unknown
+from flexlogger.inspector.canvas import Pixels
+
+# One fragment a frame: what a frame was written into is complete, whatever happens next. Costs about 100 bytes each.
+_FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
+_CODECS: dict[str, tuple[str, str, dict[str, str], dict[str, str]]] = {
+    "h264": (
+        "libx264",
+        "mp4",
+        {"preset": "veryfast", "tune": "zerolatency", "crf": "23"},
+        {"movflags": _FRAGMENTS, "flush_packets": "1"},
+    ),
+    "vp8": (
+        "libvpx",
+        "webm",
+        {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "crf": "12", "b": "2M"},
+        {"cluster_time_limit": "1", "flush_packets": "1"},
+    ),
+}
+CODECS = tuple(_CODECS)
+_warn_once = faults.Once()
+
+
+def check_codec(codec: str) -> str:
+    """The codec to use: the one asked for, or VP8 where this PyAV was built without H.264.
+
+    Raises ValueRefusedError for one that there is not, MissingExtraError where PyAV is not installed.
+    """
+    if codec not in _CODECS:
+        raise ValueRefusedError(f"codec: {unknown('codec', str(codec), CODECS)}")
+    if find_spec("av") is None:
+        raise MissingExtraError("DataRecorder", "PyAV", "video")
+    return codec
+
+
+class Video:
+    """A file that frames of `size` (width, height) are added to, shown `fps` a second. A key frame begins each second.
+
+    It is the first `<stem>_<number>.mp4` (H.264) or `.webm` (VP8) in `folder` that there is not yet. Each frame is in
+    the file when `add` returns.
+    """
+
+    def __init__(self, folder: Path, stem: str, size: tuple[int, int], fps: float, codec: str) -> None:
+        import av
+        from av.video.stream import VideoStream
+
+        encoder, container, options, container_options = _CODECS[_available(codec)]
+        self.path = _new_file(folder, stem, container)
+        self.frames = 0
+        rate = Fraction(fps).limit_denominator(1001)
+        self._container = av.open(str(self.path), "w", format=container, options=container_options)
+        stream = self._container.add_stream(encoder, rate=rate, options=options)
+        assert isinstance(stream, VideoStream)  # that is what this encoder makes
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.gop_size = max(1, round(fps))
+        stream.thread_count = 1
+        self._stream, self._rate = stream, rate
+
+    def add(self, frame: Pixels) -> None:
+        """Add a frame of (height, width, 3)."""
+        import av
+
+        picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+        picture.pts, picture.time_base = self.frames, 1 / self._rate
+        self._container.mux(self._stream.encode(picture))
+        self.frames += 1
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+def _new_file(folder: Path, stem: str, suffix: str) -> Path:
+    for number in count():
+        path = folder / f"{stem}_{number}.{suffix}"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError
+
+
+def _available(codec: str) -> str:
+    from av.codec import Codec
+
+    try:
+        Codec(_CODECS[codec][0], "w")
+    except Exception:  # PyAV names its error differently from version to version
+        if codec != "h264":
+            raise
+        _warn_once("flexlogger: this PyAV cannot write H.264; videos are written as VP8 (.webm)")
+        return "vp8"
+    return codec
