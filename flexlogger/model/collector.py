@@ -138,7 +138,7 @@ class Collector:
         gather = self._gather
         if self.plan.updates and gather is not None:
             with self._at_work():
-                self._reader.read_updates(gather, Wanted(Need.SQUARE))
+                self._reader.read_updates(gather, Wanted(Need(square=True)))
 
     def finish(self, step: int) -> Snapshot | None:
         """End the collection; None where there is none."""

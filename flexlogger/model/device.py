@@ -20,19 +20,19 @@ def measure_on_device(flat: torch.Tensor, need: Need) -> list[torch.Tensor]:
     """
     flat = flat if flat.dtype == torch.float64 else flat.float()
     raw = [flat.new_zeros(())] * len(COLUMNS)
-    if need & Need.SPREAD:
+    if need.spread:
         raw[2], raw[1] = torch.var_mean(flat, correction=0)
     else:
         raw[1] = flat.mean()
-    if need & Need.SQUARE:
+    if need.square:
         raw[3] = torch.linalg.vector_norm(flat)
-    if need & Need.EXTREMES:
+    if need.extremes:
         raw[4], raw[5] = torch.aminmax(flat)
-    if need & Need.ABS:
+    if need.abs:
         raw[6] = torch.linalg.vector_norm(flat, 1)
-    if need & Need.ZEROS:
+    if need.zeros:
         raw[7] = (flat == 0).sum().to(flat.dtype)
-    if need & Need.BAD:
+    if need.bad:
         raw[8] = (~flat.isfinite()).sum().to(flat.dtype)
     return raw
 

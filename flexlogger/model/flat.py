@@ -120,7 +120,7 @@ def _rows(values: Rows, starts: Starts, need: Need) -> Rows:
         rows[:, N] = sizes
         rows[:, MEAN] = np.add.reduceat(values, starts) / sizes
         scratch = np.empty_like(values)
-        if need & Need.SPREAD:  # around the mean as far as it is known, which also makes the mean exact
+        if need.spread:  # around the mean as far as it is known, which also makes the mean exact
             center = rows[:, MEAN].astype(values.dtype)
             np.subtract(values, np.repeat(center, sizes), out=scratch)
             off = np.add.reduceat(scratch, starts) / sizes
@@ -128,14 +128,14 @@ def _rows(values: Rows, starts: Starts, need: Need) -> Rows:
             rows[:, M2] = np.maximum(np.add.reduceat(scratch, starts) - sizes * np.square(off), 0.0)
             rows[:, MEAN] = center + off.astype(np.float64)
             rows[:, SQUARE] = rows[:, M2] + sizes * np.square(rows[:, MEAN])
-        elif need & Need.SQUARE:
+        elif need.square:
             rows[:, SQUARE] = np.add.reduceat(np.square(values, out=scratch), starts)
-        if need & Need.EXTREMES:
+        if need.extremes:
             rows[:, LOW] = np.minimum.reduceat(values, starts)
             rows[:, HIGH] = np.maximum.reduceat(values, starts)
-        if need & Need.ABS:
+        if need.abs:
             rows[:, ABS] = np.add.reduceat(np.abs(values, out=scratch), starts)
-        if need & Need.ZEROS:
+        if need.zeros:
             rows[:, ZEROS] = np.add.reduceat(values == 0, starts, dtype=np.int64)
         failed = ~np.isfinite(rows).all(1)
     for at in np.flatnonzero(failed):

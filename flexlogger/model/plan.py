@@ -72,7 +72,7 @@ class Plan:
         }
         self.updates = UPDATE_RATIO in self.stats.get("weights", ())
         self.wanted = {source: self._wanted(source, functions[source]) for source in self.stats}
-        self.need = Need(0)
+        self.need = Need()
         for wanted in self.wanted.values():
             self.need |= wanted.need
         self.layers = select_layers(model, layers, biases)
@@ -125,7 +125,7 @@ class Plan:
     def _wanted(self, source: str, found: Mapping[str, object]) -> Wanted:
         need = needs(name for name in found if name in STATISTICS)
         if source == "weights" and self.updates:
-            need |= Need.SQUARE
+            need |= Need(square=True)
         own = {name: function for name, function in found.items() if callable(function)}
         return Wanted(need, own, HISTOGRAM in found)
 

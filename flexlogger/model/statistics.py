@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from enum import Flag, auto
 from typing import Any
 
 import msgspec
@@ -30,15 +29,21 @@ CANCELLED = 1e-3
 """Below this share of the sum of squares, squared deviations are not taken from it by subtraction."""
 
 
-class Need(Flag):
-    """What a row is asked for beside n and mean. On the CPU BAD costs nothing, so it is always there."""
+class Need(msgspec.Struct, frozen=True):
+    """What a row is asked for beside n and mean. On the CPU `bad` costs nothing, so it is always there."""
 
-    SPREAD = auto()
-    SQUARE = auto()
-    EXTREMES = auto()
-    ABS = auto()
-    ZEROS = auto()
-    BAD = auto()
+    spread: bool = False
+    square: bool = False
+    extremes: bool = False
+    abs: bool = False
+    zeros: bool = False
+    bad: bool = False
+
+    def __or__(self, other: Need) -> Need:
+        """What either asks for."""
+        return Need(
+            *(a or b for a, b in zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True))
+        )
 
 
 class Statistic(msgspec.Struct, frozen=True):
@@ -59,16 +64,23 @@ def _std(rows: Rows) -> Rows:
 STATISTICS = {
     statistic.name: statistic
     for statistic in (
-        Statistic("mean", Need(0), lambda rows: rows[:, MEAN], "mean"),
-        Statistic("std", Need.SPREAD, _std, "standard deviation, n - 1 in the denominator; none of a single number"),
+        Statistic("mean", Need(), lambda rows: rows[:, MEAN], "mean"),
         Statistic(
-            "norm", Need.SQUARE, lambda rows: np.sqrt(rows[:, SQUARE]), "Euclidean norm: root of the sum of squares"
+            "std", Need(spread=True), _std, "standard deviation, n - 1 in the denominator; none of a single number"
         ),
-        Statistic("min", Need.EXTREMES, lambda rows: rows[:, LOW], "least entry"),
-        Statistic("max", Need.EXTREMES, lambda rows: rows[:, HIGH], "largest entry"),
-        Statistic("abs_mean", Need.ABS, lambda rows: rows[:, ABS] / rows[:, N], "mean of absolute values"),
-        Statistic("zero_fraction", Need.ZEROS, lambda rows: rows[:, ZEROS] / rows[:, N], "share of entries that are 0"),
-        Statistic("nonfinite_fraction", Need.BAD, lambda rows: rows[:, BAD] / rows[:, N], "share of NaN and inf"),
+        Statistic(
+            "norm",
+            Need(square=True),
+            lambda rows: np.sqrt(rows[:, SQUARE]),
+            "Euclidean norm: root of the sum of squares",
+        ),
+        Statistic("min", Need(extremes=True), lambda rows: rows[:, LOW], "least entry"),
+        Statistic("max", Need(extremes=True), lambda rows: rows[:, HIGH], "largest entry"),
+        Statistic("abs_mean", Need(abs=True), lambda rows: rows[:, ABS] / rows[:, N], "mean of absolute values"),
+        Statistic(
+            "zero_fraction", Need(zeros=True), lambda rows: rows[:, ZEROS] / rows[:, N], "share of entries that are 0"
+        ),
+        Statistic("nonfinite_fraction", Need(bad=True), lambda rows: rows[:, BAD] / rows[:, N], "share of NaN and inf"),
     )
 }
 """The statistics that come from a row, by name."""
@@ -78,9 +90,9 @@ def needs(names: Iterable[str]) -> Need:
     """Everything that statistics of these names need.
 
     >>> needs(["mean", "std"])
-    <Need.SPREAD: 1>
+    Need(spread=True, square=False, extremes=False, abs=False, zeros=False, bad=False)
     """
-    total = Need(0)
+    total = Need()
     for name in names:
         total |= STATISTICS[name].need
     return total
@@ -114,7 +126,7 @@ _SUMMED = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 def measure(tensor: torch.Tensor, need: Need) -> Rows:
     """The row of one tensor on the CPU, (9,). Sparse tensors count with all the zeros they do not store.
 
-    >>> row = measure(torch.tensor([3.0, -4.0]), Need.SQUARE | Need.EXTREMES)
+    >>> row = measure(torch.tensor([3.0, -4.0]), Need(square=True) | Need(extremes=True))
     >>> row[[N, MEAN, SQUARE, LOW, HIGH]].tolist()
     [2.0, -0.5, 25.0, -4.0, 3.0]
     """
@@ -138,35 +150,39 @@ def stored_values(tensor: torch.Tensor) -> torch.Tensor:
 def _measure_dense(flat: torch.Tensor, need: Need) -> Rows:
     n = flat.numel()
     row = np.zeros(len(COLUMNS))
+    parts = _blocks(flat)
     wide = torch.float64 if flat.dtype == torch.float64 else torch.float32
-    blocks, rest = _blocks(flat)
-    total = math.fsum(float(part.sum(-1, dtype=wide).double().sum()) for part in (blocks, rest) if part.numel())
-    row[N], row[MEAN] = n, total / n
-    if need & (Need.SPREAD | Need.SQUARE):
-        norms = [torch.linalg.vector_norm(part, dim=-1, dtype=wide).double() for part in (blocks, rest) if part.numel()]
-        row[SQUARE] = math.fsum(float(norm.square().sum()) for norm in norms)
+    row[N] = n
+    row[MEAN] = math.fsum(float(part.sum(-1, dtype=wide).sum(dtype=torch.float64)) for part in parts) / n
+    if need.spread or need.square:
+        norms = (torch.linalg.vector_norm(part, dim=-1, dtype=wide) for part in parts)
+        row[SQUARE] = math.fsum(float(torch.linalg.vector_norm(norm, dtype=torch.float64)) ** 2 for norm in norms)
     if not (math.isfinite(row[MEAN]) and math.isfinite(row[SQUARE])):
         row[BAD] = n - int(flat.isfinite().sum())
         if not row[BAD]:  # sums that do not fit into float32
             return exact(flat.to(torch.float64).numpy())
         row[M2] = math.nan
-    elif need & Need.SPREAD:
+    elif need.spread:
         row[M2] = row[SQUARE] - n * row[MEAN] ** 2
         if row[M2] < CANCELLED * row[SQUARE]:
             row[M2] = _around(flat, row[MEAN])
-    if need & Need.EXTREMES:
+    if need.extremes:
         low, high = torch.aminmax(flat)
         row[LOW], row[HIGH] = float(low), float(high)
-    if need & Need.ABS:
+    if need.abs:
         row[ABS] = math.fsum(float(part.abs().sum(dtype=wide)) for part in torch.split(flat, SCRATCH))
-    if need & Need.ZEROS:
+    if need.zeros:
         row[ZEROS] = n - int(torch.count_nonzero(flat))
     return row
 
 
-def _blocks(flat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    full = flat.numel() // BLOCK * BLOCK
-    return flat[:full].view(-1, BLOCK), flat[full:]
+def _blocks(flat: torch.Tensor) -> list[torch.Tensor]:
+    """All entries as rows of BLOCK, and what is left over."""
+    n = flat.numel()
+    full = n // BLOCK * BLOCK
+    if full == n:
+        return [flat.view(-1, BLOCK)]
+    return [flat[:full].view(-1, BLOCK), flat[full:]] if full else [flat]
 
 
 def _around(flat: torch.Tensor, mean: float) -> float:

@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch import nn
 
+from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.modellogger import TooledModelLogger
 from flexlogger.model.names import SOURCES, STATISTICS
+from flexlogger.model.statistics import measure, needs
 from flexlogger.model.tooled import TooledModel
 from flexlogger.sinks.memory import MemorySink
 from tests.model.cases import data, total
@@ -157,11 +159,8 @@ def test_a_scaler_is_taken_out_without_waiting(fused: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.complex64])
 def test_other_types(dtype: torch.dtype) -> None:
-    from flexlogger.model.gather import Gather, Wanted
-    from flexlogger.model.statistics import Need, measure
-
     tensor = (data(40, 50) * 30).to(dtype)
-    need = Need.SPREAD | Need.SQUARE | Need.EXTREMES | Need.ABS | Need.ZEROS | Need.BAD
+    need = needs(STATISTICS)
     gather = Gather(need, [])
     gather.add(0, tensor.cuda(), Wanted(need))
     gathered = gather.finish()
