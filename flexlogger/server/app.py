@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import tornado.web
@@ -21,6 +23,10 @@ MAX_COMMAND = 4 * 2**20
 
 VISDOMS_OWN = r"js/main\.js|css/style\.css|css/network\.css"
 """Static files that come with the installed visdom, so that its page always matches its functions."""
+
+
+DRAW = Path(__file__).with_name("draw.js")
+"""Our own script of the page."""
 
 
 class Static(Guard, tornado.web.StaticFileHandler):
@@ -51,7 +57,8 @@ class Dashboard(tornado.web.Application):
         self._layouts = state.folder / "view" / "layouts.json"
         self.layouts = self._layouts.read_text("utf-8", "replace") if self._layouts.is_file() else ""
         visdoms = get_visdom_path("static")
-        self.version = f"{metadata.version('visdom')}-{assets.digest()}"  # browsers keep files for good under it
+        ours = hashlib.sha256(DRAW.read_bytes()).hexdigest()[:12]
+        self.version = f"{metadata.version('visdom')}-{assets.digest()}-{ours}"  # browsers keep files for good under it
         shared = {"app": self}
         super().__init__(
             [
@@ -67,6 +74,7 @@ class Dashboard(tornado.web.Application):
                 (r"/user/style\.css", pages.UserStyle, shared),
                 (r"/favicon\.(?:png|ico)", Nothing),
                 (rf"/static/({VISDOMS_OWN})", Static, {"path": visdoms}),
+                (r"/static/(draw\.js)", Static, {"path": str(DRAW.parent)}),
                 (r"/static/(.*)", Static, {"path": str(assets.STATIC)}),
             ],
             default_handler_class=NotFound,

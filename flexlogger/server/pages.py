@@ -26,6 +26,8 @@ class Page(Handler):
             return
         names = sorted(self.state)
         page = self.render_string("index.html", user="", items=names, active_item=active, wrap_socket=False)
+        ours = f'<script src="{self.static_url("draw.js")}"></script></head>'
+        page = page.replace(b"</head>", ours.encode())
         self.finish(page.replace(b"<script", f'<script nonce="{self.nonce}"'.encode()))
 
 

@@ -72,6 +72,7 @@ def test_the_wheel_holds_what_it_should_and_no_more(distributions: Path) -> None
     assert {
         "flexlogger/py.typed",
         "flexlogger/server/assets.lock.json",
+        "flexlogger/server/draw.js",
         "flexlogger/server/static/assets.digest",
         "flexlogger/server/static/js/1.js",
         "flexlogger/server/static/licenses/one.txt",

@@ -1,0 +1,74 @@
+// Draws plots one at a time, so that the page answers in between, however many windows there are.
+//
+// visdom's page plots whatever has arrived within 100 ms in one go: with 50 windows no click is answered for seconds.
+// Here a plot waits for its turn, and a newer one of the same pane takes its place meanwhile. Plots in view come first,
+// and after each the page rests for as long as it took, or longer for one that nobody sees.
+"use strict";
+(() => {
+  const plot = Plotly.newPlot;
+  const UNSEEN = 4; // rests before a plot out of view
+  const HANDS_OFF = 250; // ms without a plot after somebody did something
+  const waiting = new Map(); // pane → what to plot there, in the order in which they began to wait
+  const inView = new Set();
+  const known = new WeakSet();
+  let timer = 0, ended = 0, took = 0, touched = -HANDS_OFF;
+
+  const after = (milliseconds) => {
+    clearTimeout(timer);
+    timer = setTimeout(next, milliseconds);
+  };
+
+  const next = () => {
+    const panes = [...waiting.keys()];
+    const pane = panes.find((one) => inView.has(one)) ?? panes[0];
+    if (!pane) return;
+    const rest = !pane.data ? 0 : inView.has(pane) ? took : UNSEEN * took;
+    const early = Math.max(ended + rest, touched + HANDS_OFF) - performance.now();
+    if (early > 0) return after(early);
+    const [data, layout, config] = waiting.get(pane);
+    waiting.delete(pane);
+    const began = performance.now();
+    try {
+      if (pane.isConnected) plot(pane, data, keep(pane, data, layout), config);
+    } finally {
+      ended = performance.now();
+      took = ended - began;
+      after(0);
+    }
+  };
+
+  // visdom's page takes over hidden traces and zooms when data arrives; this, what the user has done since.
+  const keep = (pane, data, layout) => {
+    for (const trace of pane.data ? data : []) {
+      const shown = pane.data.find((one) => one.name === trace.name);
+      if (shown) trace.visible = shown.visible;
+    }
+    for (const axis of pane.layout ? ["xaxis", "yaxis"] : []) {
+      const zoomed = pane.layout[axis]?.autorange === false && layout[axis]?.autorange !== false;
+      if (zoomed) layout[axis] = pane.layout[axis];
+    }
+    return layout;
+  };
+
+  const watch = new IntersectionObserver((changes) => {
+    for (const { target, isIntersecting } of changes) isIntersecting ? inView.add(target) : inView.delete(target);
+    after(0);
+  });
+  for (const input of ["pointerdown", "keydown", "wheel"])
+    addEventListener(input, () => { touched = performance.now(); }, { capture: true, passive: true });
+
+  Plotly.newPlot = (id, data, layout, config) => {
+    const pane = document.getElementById(id);
+    if (!pane) return;
+    if (!known.has(pane)) {
+      known.add(pane);
+      // Each plot and each click makes the browser restyle the page: nothing here reaches beyond its pane, and what
+      // is out of view may be left out.
+      pane.style.contain = "strict";
+      pane.style.contentVisibility = "auto";
+      watch.observe(pane);
+    }
+    waiting.set(pane, [data, layout, config]);
+    after(0);
+  };
+})();
