@@ -14,6 +14,7 @@ from flexlogger.server.process import ServerProcess
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 SAYS = {
     "iris.py": "test accuracy",
+    "lightning_digits.py": "type='model', 1 file, v0",
     "server_that_comes_and_goes.py": "all 1000 steps",
     "torchnet_meters.py": "ClassErrorMeter",
     "tutorial.py": "use_model returns equal weights",

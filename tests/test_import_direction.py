@@ -77,8 +77,10 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
     "report": ("errors", "records", "faults", "runs", "replay", "plots", "server.assets"),
     "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "logger"),
+    "integrations": ("errors", "runs", "logger", "model"),
     "server": ("errors",),
     "declared": ("records",),
+    "inspector": ("errors", "records", "faults", "readback", "model", "plots", "sinks"),
     "farewell": ("faults",),
     "ranks": ("errors",),
     "meeting": ("errors", "ranks"),
@@ -116,6 +118,7 @@ def test_optional_libraries_are_imported_where_they_are_used(module: str) -> Non
         "intake",
         "logger",
         "model",
+        "inspector",
         "tracking",
         "integrations",
     )
@@ -139,6 +142,8 @@ LIGHT = [
     "flexlogger.server.run",
     "flexlogger.screen",
     "flexlogger.tracking.keeping",
+    "flexlogger.inspector.child",
+    "flexlogger.inspector.recorder",
 ]
 
 
