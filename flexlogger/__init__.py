@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         ValueRefusedError,
         WireError,
     )
+    from flexlogger.inspector.explorer import ModelExplorer
+    from flexlogger.inspector.handler import ParallelHandler
+    from flexlogger.inspector.recorder import DataRecorder
     from flexlogger.logger import FlexLogger, get_preset_logger
     from flexlogger.meters.catalog import meter_info, meter_types
     from flexlogger.meters.info import MeterInfo
@@ -50,6 +53,9 @@ _HOME = {
     "StateMonitor": "monitor.state_monitor",
     "TooledModel": "model.tooled",
     "TooledModelLogger": "model.modellogger",
+    "ParallelHandler": "inspector.handler",
+    "DataRecorder": "inspector.recorder",
+    "ModelExplorer": "inspector.explorer",
     "ArtifactError": "errors",
     "ConfigError": "errors",
     "FlexLoggerError": "errors",
@@ -67,11 +73,14 @@ _HOME = {
 __all__ = [
     "ArtifactError",
     "ConfigError",
+    "DataRecorder",
     "FlexLogger",
     "FlexLoggerError",
     "MeterInfo",
     "MissingExtraError",
+    "ModelExplorer",
     "NonFiniteError",
+    "ParallelHandler",
     "PlotInfo",
     "PresetInfo",
     "RanksError",
