@@ -16,6 +16,7 @@ from flexlogger.meters.base import ScalarMeter
 from flexlogger.pipe.thread import ThreadPipe
 from flexlogger.readback import Readback
 from flexlogger.records import Record, Step, weight
+from flexlogger.steps import checked_step
 
 FOLD_EVERY = 4096
 """Floats wait in their meter's buffer; after this many `add` calls without a `log` they are folded in."""
@@ -196,11 +197,7 @@ class Intake:
             )
 
     def _take_step(self, step: Any) -> Step:
-        if step is None:
-            step = self._next
-        elif isinstance(step, bool) or not isinstance(step, (int, float)) or not math.isfinite(step):
-            raise ValueRefusedError(f"log: step: expected a finite int or float, got {step!r}")
-        own: Step = int(step) if isinstance(step, int) else float(step)  # numpy's float64 is a float JSON does not know
+        own = self._next if step is None else checked_step(step)
         self._next = math.floor(own) + 1
         return own
 

@@ -173,12 +173,20 @@ def jsonable(value: float) -> float | str:
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
+def utf8(text: object) -> str:
+    """Return text that UTF-8 can say: a lone surrogate becomes a question mark."""
+    return str(text).encode(errors="replace").decode()
+
+
 def plain(value: Any) -> Any:
-    """Map non-finite floats anywhere in plain data to their strings (encoders would write null)."""
+    """Map non-finite floats anywhere in plain data to their strings (encoders would write null), and text that UTF-8
+    cannot say (a file's name that is none) to text that it can."""
     if isinstance(value, float):
         return jsonable(value)
+    if isinstance(value, str):
+        return utf8(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {utf8(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
     return value

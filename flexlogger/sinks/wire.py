@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import select
 import socket
@@ -108,8 +109,9 @@ class Connection:
         """POST a JSON body and return the answer's body. Raises ServerError where it is not a plain success."""
         self.open()
         assert self._http is not None
+        content = _encoded(body)
         try:
-            self._http.request("POST", self.where.base + path, msgspec.json.encode(body), self._headers)
+            self._http.request("POST", self.where.base + path, content, self._headers)
             response = self._http.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -129,6 +131,13 @@ class Connection:
         if self._http is not None:
             self._http.close()
             self._http = None
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:  # a lone surrogate in somebody's text
+        return json.dumps(body, ensure_ascii=False).encode(errors="replace")
 
 
 def _reason(error: Exception) -> str:

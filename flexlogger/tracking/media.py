@@ -16,6 +16,7 @@ from flexlogger.meters.histograms import histogram as count_into_bins
 from flexlogger.meters.tensors import as_tensor, widest
 from flexlogger.readback import copy_to_host, to_array
 from flexlogger.records import Datum
+from flexlogger.runs.format import utf8
 from flexlogger.tracking import pictures
 
 MAX_BINS = 512
@@ -200,8 +201,3 @@ def _read(data: Any) -> str:
         return Path(data).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ValueRefusedError(f"Html: {data} cannot be read ({error.strerror or error})") from error
-
-
-def utf8(text: object) -> str:
-    """Return text that UTF-8 can say: a lone surrogate becomes a question mark."""
-    return str(text).encode(errors="replace").decode()

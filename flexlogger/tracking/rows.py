@@ -6,10 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from numbers import Integral
-from typing import Any
 
-from flexlogger.errors import ValueRefusedError
 from flexlogger.pipe.thread import ThreadPipe
 from flexlogger.readback import Readback, Waiting
 from flexlogger.records import Record, Step, weight
@@ -230,14 +227,3 @@ class Rows:
             self._pipe.submit(record, weight(record))
         elif not self._readback.push_record(record):
             self._pipe.drop("device too slow")
-
-
-def checked_step(step: Any) -> Step:
-    """Return a step as it travels; raise ValueRefusedError where it is no finite number."""
-    if step.__class__ is int:
-        return int(step)
-    if isinstance(step, Integral) and not isinstance(step, bool):
-        return int(step)
-    if isinstance(step, float) and math.isfinite(step):
-        return float(step)
-    raise ValueRefusedError(f"log: step: expected a finite int or float, but got {step!r}")

@@ -19,11 +19,12 @@ from flexlogger.config.model import Dashboard
 from flexlogger.errors import RunLogError, ValueRefusedError
 from flexlogger.records import Step
 from flexlogger.session import Run
+from flexlogger.steps import checked_step
 from flexlogger.tracking.artifacts import Artifact
 from flexlogger.tracking.config import Config
 from flexlogger.tracking.keeping import RunArtifacts
 from flexlogger.tracking.metrics import AXES, Rules, checked_rule
-from flexlogger.tracking.rows import Rows, checked_step
+from flexlogger.tracking.rows import Rows
 from flexlogger.tracking.shown import Shown
 from flexlogger.tracking.summaries import Known, Summary
 from flexlogger.tracking.values import Call

@@ -12,8 +12,8 @@ import torch
 
 from flexlogger.errors import UnknownNameError, ValueRefusedError, unknown
 from flexlogger.records import Datum
-from flexlogger.runs.format import jsonable
-from flexlogger.tracking.media import Html, Image, utf8
+from flexlogger.runs.format import jsonable, utf8
+from flexlogger.tracking.media import Html, Image
 from flexlogger.tracking.pictures import from_uri, to_uri
 
 Row = tuple[Any, ...]

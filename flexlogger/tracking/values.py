@@ -55,6 +55,8 @@ class Call(Draft):
                 self.values[name] = value
             elif value.__class__ is int and -_EXACT < value < _EXACT:
                 self.values[name] = float(value)
+            elif isinstance(value, torch.Tensor) and value.is_meta:
+                raise ValueRefusedError(f"log: {name!r}: expected values, but got a tensor on the meta device")
             elif isinstance(value, torch.Tensor) and value.ndim == 0 and not value.is_complex():
                 self._take_scalar(name, value)
             elif value is not None:
@@ -132,7 +134,12 @@ def _document(value: Mapping[str, Any]) -> Payload | None:
 def _payload(name: str, value: Any) -> Payload:
     """Read a value by its type and shape; matplotlib.pyplot stands for its current figure."""
     pyplot = sys.modules.get("matplotlib.pyplot")
+    if isinstance(value, torch.Tensor) and value.layout != torch.strided:
+        value = value.to_dense()
     try:
         return take(value.gcf() if pyplot is not None and value is pyplot else value)[""]
     except ValueRefusedError as error:
         raise ValueRefusedError(f"log: {name!r}: {error}") from None
+    except (TypeError, RuntimeError) as error:  # torch's, for layouts and types that not every call knows
+        told = str(error).partition("\n")[0]
+        raise ValueRefusedError(f"log: {name!r}: a {type(value).__name__} cannot be read: {told}") from error

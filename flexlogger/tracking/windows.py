@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence, Set
 
 from flexlogger.config.model import Dashboard
+from flexlogger.errors import ValueRefusedError
 from flexlogger.plots.routing import MAX_AUTOMATIC
 from flexlogger.records import MeterDef, Output, PlotDef
+from flexlogger.runs.format import utf8
 from flexlogger.tracking.metrics import Rules
 
 Define = Callable[[Sequence[PlotDef], Sequence[MeterDef]], None]
@@ -48,8 +50,13 @@ class Windows:
         return self._known.keys() >= names
 
     def meet(self, names: Iterable[str], vectors: Iterable[str] = ()) -> None:
-        """Take note of names that are logged, and declare those that need it."""
+        """Take note of names that are logged, and declare those that need it.
+
+        Raises ValueRefusedError for a name that cannot be written to a file."""
         new = {name: name in vectors for name in names if name not in self._known}
+        odd = next((name for name in new if utf8(name) != name), None)
+        if odd is not None:
+            raise ValueRefusedError(f"log: expected names of whole characters, but got {odd!r}")
         self._known.update(new)
         self._declare_all(new)
 

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
 
-from flexlogger import ValueRefusedError
 from flexlogger.pipe.feed import Feed
 from flexlogger.pipe.thread import ThreadPipe
 from flexlogger.readback import Copied, Readback
@@ -14,7 +12,7 @@ from flexlogger.records import Datum, Record
 from flexlogger.sinks.memory import MemorySink
 from flexlogger.sinks.view import View
 from flexlogger.tracking import rows as module
-from flexlogger.tracking.rows import Rows, checked_step
+from flexlogger.tracking.rows import Rows
 from flexlogger.tracking.values import Call
 
 
@@ -201,12 +199,6 @@ def test_a_forked_child_does_not_send_what_its_parent_keeps_back(bench: Bench) -
     bench.log(step=1, b=1.0)
     bench.log(c=1.0, commit=False)
     assert bench.records() == [(1, {"b": 1.0}), (1, {"c": 1.0})], "and keeps nothing back itself"
-
-
-@pytest.mark.parametrize("step", [True, math.nan, math.inf, "3", [1], torch.tensor(1)])
-def test_a_step_that_is_no_finite_number_is_refused(step: object) -> None:
-    with pytest.raises(ValueRefusedError, match="log: step: expected a finite int or float"):
-        checked_step(step)
 
 
 def test_the_record_of_a_row_is_plain(bench: Bench) -> None:
