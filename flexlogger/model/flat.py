@@ -27,6 +27,7 @@ from flexlogger.model.statistics import (
 
 Starts = np.ndarray[tuple[int], np.dtype[np.int64]]
 
+_STRIDED = torch.strided
 SMALL = 65536
 """Entries up to which a tensor is copied; larger ones are cheaper to reduce where they are."""
 PAGE = 2**18
@@ -44,6 +45,7 @@ class Arena:
         self._pages: list[torch.Tensor] = []
         self._views: list[torch.Tensor] = []
         self._places: list[tuple[int, int, int]] = []  # page, first entry, entries
+        self._alike: list[tuple[torch.Size, torch.dtype]] = []
         self._count = 0
         self._signature: object = None
         self._starts: tuple[int, list[tuple[int, int, Starts]]] | None = None  # as `take` last found them
@@ -55,6 +57,18 @@ class Arena:
             self._place(at, tensor)
         self._views[at].copy_(tensor)
         self._count += 1
+
+    def again(self, tensor: torch.Tensor) -> bool:
+        """Copy a tensor if it is like the one that came at this place before; False if it is not."""
+        at = self._count
+        if at >= len(self._alike):
+            return False
+        shape, dtype = self._alike[at]
+        if tensor.dtype is not dtype or tensor.shape != shape or not tensor.is_cpu or tensor.layout is not _STRIDED:
+            return False
+        self._views[at].copy_(tensor.detach())
+        self._count = at + 1
+        return True
 
     def add_all(self, tensors: Sequence[torch.Tensor], signature: object) -> None:
         """Copy several tensors in one call, first of all since `take`. Shapes that came with this very `signature`
@@ -69,7 +83,7 @@ class Arena:
 
     def _place(self, at: int, tensor: torch.Tensor) -> None:
         """Find room for entry `at` behind the one before it; what came later is placed anew."""
-        del self._views[at:], self._places[at:]
+        del self._views[at:], self._places[at:], self._alike[at:]
         self._starts = self._signature = None
         page, end = (self._places[-1][0], self._places[-1][1] + self._places[-1][2]) if at else (0, 0)
         if end + tensor.numel() > PAGE:
@@ -78,6 +92,7 @@ class Arena:
             self._pages.append(torch.empty(PAGE, dtype=self._dtype))
         self._views.append(self._pages[page][end : end + tensor.numel()].view(tensor.shape))
         self._places.append((page, end, tensor.numel()))
+        self._alike.append((tensor.shape, tensor.dtype))
 
     def reset(self) -> None:
         """Begin anew, where nobody took what was copied."""
