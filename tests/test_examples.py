@@ -17,6 +17,7 @@ SAYS = {
     "lightning_digits.py": "type='model', 1 file, v0",
     "server_that_comes_and_goes.py": "all 1000 steps",
     "torchnet_meters.py": "ClassErrorMeter",
+    "transformers_digits.py": "type='model'",
     "tutorial.py": "use_model returns equal weights",
 }
 

@@ -77,7 +77,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
     "report": ("errors", "records", "faults", "runs", "replay", "plots", "server.assets"),
     "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "logger"),
-    "integrations": ("errors", "runs", "logger", "model"),
+    "integrations": ("errors", "runs", "identity", "model"),
     "server": ("errors",),
     "declared": ("records",),
     "inspector": ("errors", "records", "faults", "readback", "model", "plots", "sinks"),

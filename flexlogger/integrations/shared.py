@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from weakref import WeakSet
 
+from torch import distributed
+
 import flexlogger.runs as runs
+from flexlogger.identity import new_run_id
 
 _opened: WeakSet[runs.TrackedRun] = WeakSet()
 """Runs that integrations opened: only who named one of them gets it again."""
@@ -32,6 +36,14 @@ def use_run(settings: dict[str, Any], project: str) -> tuple[runs.TrackedRun, bo
         named = any(settings.get(name) is not None for name in _NAMES)
         if current.id == settings.get("id") or (not named and current not in _opened):
             return current, False
+    if _alone_of_several_ranks() and not any(settings.get(name) for name in ("id", "resume")):
+        settings = settings | {"id": new_run_id()}
     opened = runs.init(**settings | {"project": settings.get("project") or project})
     _opened.add(opened)
     return opened, True
+
+
+def _alone_of_several_ranks() -> bool:
+    """Whether the ranks would be asked to agree on a name here, where only rank 0 comes."""
+    meets = distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+    return meets and not os.environ.get("FLEXLOGGER_RUN")
