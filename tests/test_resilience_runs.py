@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,27 @@ def test_a_step_of_numpys_integers_is_a_step_of_both_apis() -> None:
         stat.add(loss=1.0)
         stat.log(np.int64(7))
     assert RunReader(stat.folder).series("loss").steps.tolist() == [7.0]
+
+
+# ---- several threads
+
+
+def test_threads_that_log_at_the_same_steps_lose_nothing() -> None:
+    def log(name: str) -> None:
+        for step in range(500):
+            run.log({name: float(step)}, step=step)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with wandb.init(id="r", mode="offline") as run:
+            threads = [threading.Thread(target=log, args=(f"m{number}",)) for number in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    curves = RunReader(run.dir).curves()
+    assert {name: curve.steps.tolist() for name, curve in curves.items()} == {f"m{n}": [*range(500)] for n in range(4)}
+    assert all((curve.steps == curve.values).all() for curve in curves.values())

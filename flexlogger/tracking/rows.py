@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -63,13 +64,15 @@ class Row:
 
 class Held:
     """The row that is kept back. Two threads may want it: training, to add to it or to end it, and the pipe's worker,
-    once it is due. A pop is one step, so exactly one of them gets it, and no lock is needed."""
+    once it is due. A pop is one step, so exactly one of them gets it, and the worker needs no lock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._cell: deque[Row] = deque()
         self.keeps = True
         """False in a forked child, whose worker may not be running: nothing is kept back there."""
+        self.turn = threading.RLock()
+        """Held by the one of several training threads that fills the row."""
 
     def put(self, row: Row) -> None:
         """Keep a row; the one before was taken."""
@@ -93,6 +96,7 @@ class Held:
         """Drop it: in a forked child it is the parent's."""
         self._cell.clear()
         self.keeps = False
+        self.turn = threading.RLock()
 
 
 class Rows:
@@ -130,18 +134,24 @@ class Rows:
             self._submit(Record(self.step, now, values))
             self.step = math.floor(self.step) + 1
         else:
-            ends = self._turn_to(step, commit)
-            row = self._row(now)
-            row.add(Record(row.step, now, values))
-            self._leave(row, ends, commit)
+            with self._held.turn:
+                ends = self._turn_to(step, commit)
+                row = self._row(now)
+                row.add(Record(row.step, now, values))
+                self._leave(row, ends, commit)
 
     def add(self, call: Call, now: float, step: Step | None, commit: bool | None) -> None:
         """Take a call of any values."""
         if not (call.data or call.scalars or call.readings or call.later):
             self.add_numbers(call.values, now, step, commit)
             return
-        ends = self._turn_to(step, commit)
-        row = self._row(now)
+        with self._held.turn:
+            ends = self._turn_to(step, commit)
+            row = self._row(now)
+            self._fill(row, call, now)
+            self._leave(row, ends, commit)
+
+    def _fill(self, row: Row, call: Call, now: float) -> None:
         if call.values or call.data:
             row.add(Record(row.step, now, call.values, tuple(call.data)))
         if call.scalars or call.readings:
@@ -152,7 +162,6 @@ class Rows:
             later = Later(row.step, now, name, value, self._max_media, self._refuse)
             if self._reserve(later.size):
                 row.add(later)
-        self._leave(row, ends, commit)
 
     def queue(self, waiting: Waiting) -> None:
         """Send a record that is complete in itself as soon as it has arrived."""
@@ -161,17 +170,19 @@ class Rows:
 
     def settle(self) -> None:
         """Send off what is kept back only for a moment: values of its step that come later make another record."""
-        row = self._held.take()
-        if row is not None and row.due < math.inf:
-            self._send(row)
-        elif row is not None:
-            self._held.put(row)
+        with self._held.turn:
+            row = self._held.take()
+            if row is not None and row.due < math.inf:
+                self._send(row)
+            elif row is not None:
+                self._held.put(row)
 
     def release(self) -> None:
         """Send off what is kept back, for whatever reason."""
-        row = self._held.take()
-        if row is not None:
-            self._send(row)
+        with self._held.turn:
+            row = self._held.take()
+            if row is not None:
+                self._send(row)
 
     def close(self) -> None:
         """Send off what is kept back, and keep back nothing any more."""
@@ -182,10 +193,11 @@ class Rows:
 
     def _end(self, step: Step | None, commit: bool | None) -> None:
         """End a step that is open, where a call asks for that."""
-        if self._turn_to(step, commit) and self._open:
-            self.release()
-            self._open = False
-            self.step = math.floor(self.step) + 1
+        with self._held.turn:
+            if self._turn_to(step, commit) and self._open:
+                self.release()
+                self._open = False
+                self.step = math.floor(self.step) + 1
 
     def _turn_to(self, step: Step | None, commit: bool | None) -> bool:
         """Go to the step of a call; True where the call ends it."""

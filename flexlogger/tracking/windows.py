@@ -62,7 +62,7 @@ class Windows:
 
     def look_again(self) -> None:
         """Declare what a new rule asks of names that were met before."""
-        self._declare_all(self._known)
+        self._declare_all([*self._known])  # another thread may log a new name
 
     def _declare_all(self, names: Iterable[str]) -> None:
         changed = [name for name in names if self._declare(name)]
