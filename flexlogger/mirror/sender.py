@@ -149,13 +149,13 @@ class Sender:
                 return
             self._retry_at = None
             link.renew()
+        while (frames := link.receive()) is not None:  # the last words of a connection too
+            self._hear(link, protocol.parse(frames))
         if not link.up:
             self._lost(now, link.problem)
         elif link.made != self._greeted:
             self._lost(now, "")
             self._greet(link)
-        while (frames := link.receive()) is not None:
-            self._hear(link, protocol.parse(frames))
         if self.connected:
             self._look(now)
             self._send(link)

@@ -7,25 +7,23 @@ import threading
 import time
 from collections.abc import Callable
 
-import msgspec
-
 from flexlogger import faults
 from flexlogger.errors import WireError
 from flexlogger.monitor import protocol
-from flexlogger.monitor.outbox import Outbox, Parcel
+from flexlogger.monitor.codec import together
+from flexlogger.monitor.outbox import Outbox
 from flexlogger.monitor.protocol import Head, message
 from flexlogger.net.bell import Bell
 from flexlogger.net.keys import ClientKeys
 from flexlogger.net.link import Link
 from flexlogger.net.sockets import BEAT_S
-from flexlogger.net.tags import Frame, Message
+from flexlogger.net.tags import Message
 
 GOODBYE_S = 1.0
 """How long a client waits for the host to note its end."""
 WARN_S = 3.0
 """A host that cannot be reached for so long is worth a word."""
 _UNCOPIED = 65536
-_pack = msgspec.msgpack.Encoder().encode
 
 
 class Client:
@@ -46,7 +44,8 @@ class Client:
         self._id = secrets.token_hex(8)
         self._name = name
         self._bell = Bell()
-        self._idle = False
+        self.idle = False
+        """True while somebody who puts something has to wake the thread."""
         self._greeted = 0
         self._spoke_at = 0.0
         self._away_since = time.monotonic()
@@ -61,8 +60,8 @@ class Client:
 
     def wake(self) -> None:
         """Something was put into the outbox."""
-        if self._idle:
-            self._idle = False
+        if self.idle:
+            self.idle = False
             self._bell.ring()
 
     def end(self, timeout: float) -> bool:
@@ -98,18 +97,18 @@ class Client:
         self._bell.close()
 
     def _step(self, link: Link) -> None:
-        self._idle = True  # before the last look into the outbox: what is put after it wakes us
+        self.idle = True  # before the last look into the outbox: what is put after it wakes us
         if self.connected.is_set():
             self._send_states(link)
         link.wait(BEAT_S)
-        self._idle = False
+        self.idle = False
+        while (frames := link.receive()) is not None:  # the last words of a connection too
+            self._hear(link, frames)
         if not link.up:
             self._lost(link.problem)
         elif link.made != self._greeted:
             self._lost("")
             self._greet(link)
-        while (frames := link.receive()) is not None:
-            self._hear(link, frames)
         done = self._ending and self._outbox.all_handed and not self._said_goodbye.is_set()
         if self.connected.is_set() and (done or time.monotonic() - self._spoke_at > BEAT_S):
             self._send(link, protocol.END if done else protocol.PING)
@@ -123,14 +122,15 @@ class Client:
         link.send(message(kind, Head(seq=self._outbox.last, next=self._outbox.first, client=self._id, name=self._name)))
 
     def _send_states(self, link: Link) -> None:
-        while link.up and (parcels := self._outbox.next_parcels()):
+        while link.up and (parcel := self._outbox.next_parcel()) is not None:
             self._spoke_at = time.monotonic()
-            head = Head(seq=parcels[0].seq, client=self._id)
-            if len(parcels) == 1:
-                frames = message(protocol.DATA, head, parcels[0].frames)
-                link.send(frames, copy=parcels[0].size < _UNCOPIED)
+            head = Head(seq=parcel.first, next=parcel.last + 1, client=self._id)
+            state = parcel.states[0]
+            if len(parcel.states) > 1:
+                link.send(message(protocol.MANY, head, [together(parcel.states)]))
             else:
-                link.send(message(protocol.MANY, head, [_together(parcels)]))
+                frames = [state] if isinstance(state, bytes) else state
+                link.send(message(protocol.DATA, head, frames), copy=parcel.size < _UNCOPIED)
 
     def _hear(self, link: Link, frames: list[bytes]) -> None:
         try:
@@ -180,7 +180,3 @@ class Client:
         if why != self.refusal:
             self.refusal = why
             faults.log.warning("flexlogger: monitor: %s and we do not understand each other: %s", self._where, why)
-
-
-def _together(parcels: list[Parcel]) -> Frame:
-    return _pack([parcel.frames[0] for parcel in parcels])

@@ -50,18 +50,25 @@ def encode(value: Any) -> list[Frame]:
     Traceback (most recent call last):
     TypeError: state['losses'][1]: expected data (numbers, text, bytes, datetimes, arrays, dicts, lists), got set
     """
-    if value.__class__ is dict:
-        for key, item in value.items():
-            if key.__class__ is not str or item.__class__ not in _PLAIN:
-                break
-        else:  # the common case: a few scalars
-            try:
-                return [_pack(value)]
-            except OverflowError:
-                pass  # an integer beyond 64 bits: mended below
+    alone = encode_alone(value)
+    if alone is not None:
+        return [alone]
     frames: list[Frame] = [b""]
     frames[0] = _pack(_plain(value, "state", frames, 0))
     return frames
+
+
+def encode_alone(value: Any) -> bytes | None:
+    """Encode a dict of a few scalars, the common case; None for any other state."""
+    if value.__class__ is not dict:
+        return None
+    for key, item in value.items():
+        if key.__class__ is not str or item.__class__ not in _PLAIN:
+            return None
+    try:
+        return _pack(value)
+    except OverflowError:  # an integer beyond 64 bits
+        return None
 
 
 def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
@@ -149,6 +156,15 @@ def _of_tensor(tensor: Any, path: str) -> np.ndarray[Any, Any]:
     return array
 
 
+def together(states: Sequence[Any]) -> bytes:
+    """Several encoded states of one frame each, as one: a list of them.
+
+    >>> decode([together([encode({"epoch": 3})[0], encode({"epoch": 4})[0]])])
+    [{'epoch': 3}, {'epoch': 4}]
+    """
+    return b"".join((b"\xdd", len(states).to_bytes(4, "big"), *states))
+
+
 # ---- decoding
 
 
@@ -158,6 +174,8 @@ def decode(frames: Sequence[Frame]) -> Any:
     Raises WireError for anything that `encode` would not have made. Takes no more memory than the frames hold.
     """
     try:
+        if len(frames) == 1:
+            return _decode_alone(frames[0])
         decoder = msgspec.msgpack.Decoder(ext_hook=lambda code, data: _from_ext(code, bytes(data), frames))
         return decoder.decode(frames[0])
     except WireError:
@@ -215,3 +233,6 @@ def _field(name: Any, kind: Any, *shape: Any) -> Any:
     """One field of a descr; its name may be (title, name)."""
     name = tuple(name) if isinstance(name, list) else name
     return (name, _tuples(kind), *(tuple(lengths) for lengths in shape))
+
+
+_decode_alone = msgspec.msgpack.Decoder(ext_hook=lambda code, data: _from_ext(code, bytes(data), ())).decode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,18 +14,18 @@ from flexlogger import faults
 from flexlogger.errors import WireError
 from flexlogger.monitor import protocol
 from flexlogger.monitor.codec import decode
+from flexlogger.monitor.outbox import MANY
 from flexlogger.monitor.protocol import Head, message
 from flexlogger.net.bell import Bell
 from flexlogger.net.keys import HostKeys
 from flexlogger.net.listener import Listener
 from flexlogger.net.sockets import BEAT_S, SILENCE_S
-from flexlogger.net.tags import Frame, Message
+from flexlogger.net.tags import Message
 
 DAMAGED = object()
 """Stands for a state that could not be decoded: it is counted, acknowledged and passed over."""
 MAX_ENDED = 1000
 """Clients that have ended and are still listed."""
-_unpack_many = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class Peer(msgspec.Struct):
@@ -174,10 +174,8 @@ class Host:
             self._send(route, protocol.WELCOME)  # ours is a new life, or theirs an old connection: it is to greet first
             return
         peer.heard = time.monotonic()
-        if said.kind == protocol.DATA:
-            self._take_in(peer, said.head.seq, [said.frames])
-        elif said.kind == protocol.MANY:
-            self._take_in(peer, said.head.seq, _apart(said.frames))
+        if said.kind in (protocol.DATA, protocol.MANY):
+            self._take_in(peer, said)
         elif said.kind == protocol.END and peer.expected > said.head.seq:
             self._end(peer)
 
@@ -197,23 +195,30 @@ class Host:
         for old in ended[: max(0, len(ended) - MAX_ENDED)]:
             del self.peers[old]
 
-    def _take_in(self, peer: Peer, seq: int, states: Sequence[Sequence[Frame]]) -> None:
-        """States from number `seq` on: those that came before are passed over, and after a gap none is taken."""
+    def _take_in(self, peer: Peer, said: Message[Head]) -> None:
+        """One state, or several: those that came before are passed over, and after a gap none is taken."""
+        seq, end = said.head.seq, said.head.next if said.kind == protocol.MANY else said.head.seq + 1
         if seq > peer.expected:
             self._send(peer.route, protocol.WELCOME, Head(next=peer.expected))
+        if not seq <= peer.expected < end <= seq + MANY:
             return
-        new = states[peer.expected - seq :]
-        self._queue.extend([Received(peer, peer.expected + n, self._value(frames)) for n, frames in enumerate(new)])
-        peer.expected += len(new)
-        peer.received += len(new)
+        values = self._values(said, end - seq)[peer.expected - seq :]
+        self._queue.extend([Received(peer, number, value) for number, value in enumerate(values, peer.expected)])
+        peer.expected = end
+        peer.received += len(values)
         self._notify()
 
-    def _value(self, frames: Sequence[Frame]) -> Any:
+    def _values(self, said: Message[Head], count: int) -> list[Any]:
         try:
-            return decode(frames)
+            value = decode(said.frames)
+            if said.kind == protocol.DATA:
+                return [value]
+            if isinstance(value, list) and len(value) == count:
+                return value
+            raise WireError(f"a message of many states that does not hold {count} of them")
         except WireError as error:  # it would be as damaged when sent again
             self._listener.refuse(str(error))
-            return DAMAGED
+            return [DAMAGED] * count
 
     def _end(self, peer: Peer) -> None:
         self._send(peer.route, protocol.BYE)
@@ -243,12 +248,3 @@ class Host:
 
     def _send(self, route: bytes, kind: bytes, head: Head | None = None) -> None:
         self._listener.send(route, message(kind, head))
-
-
-def _apart(frames: Sequence[Frame]) -> list[list[bytes]]:
-    """The states of a message of many."""
-    try:
-        (together,) = frames
-        return [[state] for state in _unpack_many(together)]
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise WireError(f"a message of many states that cannot be read ({error})") from error

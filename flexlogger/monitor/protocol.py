@@ -8,7 +8,7 @@
 | H | client | client, name, next | hello; `next` is the number of the first state that was never acknowledged |
 | W | host | next | welcome: go on with state number `next`; without it: say hello first |
 | D | client | client, seq | a state; frames follow (`flexlogger.monitor.codec`) |
-| M | client | client, seq | many states from number `seq` on: one frame, a MessagePack array of their only frames |
+| M | client | client, seq, next | states of one frame each from number `seq` up to `next`, as one MessagePack array |
 | A | host | seq, next | the user has got every state up to `next`, and is done with those up to `seq` |
 | P | both | client | still here |
 | E | client | client, seq | no state follows after number `seq` (-1: there was none) |

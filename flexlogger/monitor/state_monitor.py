@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
@@ -15,9 +16,9 @@ from typing import Any, Literal, Self, get_args
 from flexlogger import faults
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.monitor.client import Client
-from flexlogger.monitor.codec import encode
+from flexlogger.monitor.codec import encode, encode_alone
 from flexlogger.monitor.host import Host, Received
-from flexlogger.monitor.outbox import Outbox, Policy
+from flexlogger.monitor.outbox import Encoded, Outbox, Policy
 from flexlogger.net.keys import client_keys, host_keys
 from flexlogger.net.sockets import check_keys, endpoint
 
@@ -36,10 +37,10 @@ class StateMonitor:
     returned), so a host may be killed and started again: it is given again the state it was busy with, and those before
     it whose acknowledgement was still on its way.
 
-    `put` encodes and returns: it never waits for the network. Up to `max_bytes` wait for a host that is away; beyond
-    that `when_full` decides: "drop_oldest", "drop_newest", or "wait" up to `patience` seconds. What is dropped is
-    counted in `status()` and told at the end. `keys` is a file made by `flexlogger keys`, needed where the wire leaves
-    the machine.
+    `put` encodes and returns: it never waits for the network, and several threads may call it. Up to `max_bytes` wait
+    for a host that is away; beyond that `when_full` decides: "drop_oldest", "drop_newest", or "wait" up to `patience`
+    seconds. What is dropped is counted in `status()` and told at the end. `keys` is a file made by `flexlogger keys`,
+    needed where the wire leaves the machine. With `verbose`, standard error tells of connections that come and go.
 
     Raises ValueRefusedError for arguments that make no sense, ServerError at a host's `start` where its port is taken.
 
@@ -86,7 +87,10 @@ class StateMonitor:
         self._caller: threading.Thread | None = None
         self._failed = 0
         self._ended = False
+        self._starting = threading.Lock()
+        self._say = partial(_say, mode) if verbose else _say_nothing
         self._finalizer: weakref.finalize[Any, Any] | None = None
+        _monitors.add(self)
 
     # ---- life
 
@@ -94,19 +98,28 @@ class StateMonitor:
         """Connect, or listen; a client returns at once and connects in the background. Starting twice does nothing."""
         if self._ended:
             raise ValueRefusedError("StateMonitor: it has ended; make a new one")
-        if self.mode == "client" and self._client is None:
-            keys = client_keys(self._keys) if self._keys is not None else None
-            self._client = Client(self._where, self._outbox, self.name, keys, self._say)
-            self._finalizer = weakref.finalize(self, _end_at_exit, self._client, self._outbox, os.getpid())
-            _clients.add(self)
-        elif self.mode == "host" and self._host is None:
-            self._host = Host(self._where, host_keys(self._keys) if self._keys is not None else None, self._say)
-            self._port = int(self._host.endpoint.rpartition(":")[2])
-            if self._on_state is not None:
-                self._caller = threading.Thread(target=self._call, name="flexlogger-monitor-callback", daemon=True)
-                self._caller.start()
-        self._say(f"{'listening on' if self.mode == 'host' else 'sending to'} {self._host_name}:{self._port}")
+        with self._starting:
+            if self.mode == "client" and self._client is None:
+                self._start_client()
+            elif self.mode == "host" and self._host is None:
+                self._start_host()
         return self
+
+    def _start_client(self) -> None:
+        keys = client_keys(self._keys) if self._keys is not None else None
+        self._say(f"sending to {self._host_name}:{self._port}")
+        self._client = Client(self._where, self._outbox, self.name, keys, self._say)
+        self._finalizer = weakref.finalize(self, _end_at_exit, self._client, self._outbox, os.getpid())
+
+    def _start_host(self) -> None:
+        keys = host_keys(self._keys) if self._keys is not None else None
+        self._host = Host(self._where, keys, self._say)
+        self._finalizer = weakref.finalize(self, _stop_at_exit, self._host, os.getpid())
+        self._port = int(self._host.endpoint.rpartition(":")[2])
+        self._say(f"listening on {self._host_name}:{self._port}")
+        if self._on_state is not None:
+            self._caller = threading.Thread(target=self._call, name="flexlogger-monitor-callback", daemon=True)
+            self._caller.start()
 
     @property
     def port(self) -> int:
@@ -119,15 +132,17 @@ class StateMonitor:
         if self._ended:
             return True
         self._ended = True
+        self._outbox.shut()
+        if self._finalizer is None or self._finalizer.detach() is None:
+            return True
+        if self._client is not None:
+            return _end(self._client, self._outbox, timeout)
         if self._host is not None:
             self._done_with_held()
             self._host.stop()
             if self._caller is not None and self._caller is not threading.current_thread():
                 self._caller.join(timeout)
-        complete = True
-        if self._client is not None and self._finalizer is not None and self._finalizer.detach():
-            complete = _end(self._client, self._outbox, timeout)
-        return complete
+        return True
 
     def __enter__(self) -> Self:
         return self.start()
@@ -145,34 +160,40 @@ class StateMonitor:
         What it may hold: `flexlogger.monitor.codec.encode`. It is copied here: changing it afterwards does not show.
         Raises TypeError that names the place of anything that is not data.
         """
+        alone = encode_alone(state)
+        if alone is not None and self._outbox.put_small(alone):
+            if self._client.idle:  # type: ignore[union-attr]  # it was there before the outbox took anything
+                self._client.wake()  # type: ignore[union-attr]
+            return True
+        return self._put(alone if alone is not None else encode(state))
+
+    def _put(self, state: Encoded) -> bool:
         if self.mode != "client":
             raise ValueRefusedError("StateMonitor: put: this is the host; put is the client's, get is the host's")
-        frames = encode(state)
-        client = self._client
-        if client is None or self._ended:
-            return self._put_unstarted(frames)
-        taken = self._outbox.put(frames)
-        client.wake()
-        return taken
-
-    def _put_unstarted(self, frames: list[Any]) -> bool:
         if self._ended:
             if not self._outbox.dropped["after the end"]:
                 faults.log.warning("flexlogger: monitor: put after the end: it is counted, and not sent")
             self._outbox.dropped["after the end"] += 1
             return False
-        self.start()
-        return self._outbox.put(frames)
+        if self._client is None:
+            self.start()
+        assert self._client is not None
+        taken = self._outbox.put(state)
+        self._client.wake()
+        return taken
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until the user at the host has got everything put so far; False where time ran out."""
         return self._outbox.wait_until_handed(timeout)
 
     def _after_fork(self) -> None:
-        """In a forked child: queue, thread and socket are the parent's; the first `put` starts our own."""
+        """In a forked child: queue, thread and socket are the parent's. A client's first `put` starts its own; a host
+        has ended, for there can be only one."""
         if self._finalizer is not None:
             self._finalizer.detach()
-        self._client = None
+        self._ended = self._ended or self._host is not None
+        self._client = self._host = self._held = None
+        self._starting = threading.Lock()
         self._outbox = self._outbox_of()
         self.name = f"{self.name}/{os.getpid()}"
 
@@ -196,6 +217,8 @@ class StateMonitor:
             raise ValueRefusedError("StateMonitor: get: this is a client; put is the client's, get is the host's")
         if self._on_state is not None:
             raise ValueRefusedError("StateMonitor: get: on_state takes the states")
+        if self._ended:
+            return None
         if self._host is None:
             self.start()
         assert self._host is not None
@@ -242,15 +265,24 @@ class StateMonitor:
         if self._host is None:
             return {"clients": {}, "waiting": 0, "refused": {}, "failed callbacks": 0}
         peers = {
-            peer.id: {"name": peer.name, "received": peer.received, "ended": peer.ended}
+            peer.id: {
+                "name": peer.name,
+                "received": peer.received,
+                "ended": peer.ended,
+                "silent_s": round(time.monotonic() - peer.heard, 1),
+            }
             for peer in list(self._host.peers.values())
         }
         refused = dict(self._host.refused)
         return {"clients": peers, "waiting": self._host.waiting, "refused": refused, "failed callbacks": self._failed}
 
-    def _say(self, text: str) -> None:
-        if self.verbose:
-            print(f"flexlogger monitor ({self.mode}): {text}", file=sys.stderr)
+
+def _say(mode: str, text: str) -> None:
+    print(f"flexlogger monitor ({mode}): {text}", file=sys.stderr)
+
+
+def _say_nothing(text: str) -> None:
+    """For those who did not ask."""
 
 
 def _end(client: Client, outbox: Outbox, timeout: float) -> bool:
@@ -267,11 +299,16 @@ def _end_at_exit(client: Client, outbox: Outbox, pid: int) -> None:
         _end(client, outbox, EXIT_S)
 
 
-_clients: weakref.WeakSet[StateMonitor] = weakref.WeakSet()
+def _stop_at_exit(host: Host, pid: int) -> None:
+    if os.getpid() == pid:
+        host.stop()
+
+
+_monitors: weakref.WeakSet[StateMonitor] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    for monitor in list(_clients):
+    for monitor in list(_monitors):
         monitor._after_fork()
 
 

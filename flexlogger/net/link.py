@@ -19,6 +19,8 @@ _WHY: dict[int, str] = {
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "it does not speak our protocol, or not with these keys",
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "it ends the connection; do both sides have keys, and of one pair?",
 }
+LAST_WORDS_S = 0.02
+"""What a host said before its connection broke is received within so long."""
 _EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(_WHY)
 
 
@@ -26,8 +28,8 @@ class Link:
     """One client's connection, used by one thread; `bell` wakes that thread.
 
     It connects by itself, again and again. While there is no connection nothing is taken, so nothing old arrives after
-    a break; what was on its way when it broke may be lost. A host that is not heard of for `SILENCE_S` seconds is
-    connected to anew.
+    a break; what was on its way to the host when it broke may be lost, what the host had said is received. A host that
+    is not heard of for `SILENCE_S` seconds is connected to anew.
     """
 
     def __init__(
@@ -48,7 +50,6 @@ class Link:
 
     def _connect(self) -> None:
         socket = new_socket(self._context, zmq.DEALER, MAX_MESSAGE)
-        socket.setsockopt(zmq.IMMEDIATE, 1)
         socket.setsockopt(zmq.RECONNECT_IVL, 100)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
         if self._keys is not None:
@@ -56,6 +57,7 @@ class Link:
             socket.curve_secretkey = self._keys.secret.encode()
             socket.curve_serverkey = self._keys.host_public.encode()
         self.up = False
+        self._broken_at: float | None = None
         self._heard = self._clock()
         self._socket = socket
         self._events = socket.get_monitor_socket(_EVENTS)
@@ -66,24 +68,35 @@ class Link:
 
     def wait(self, seconds: float) -> None:
         """Wait until something has come or happened, the bell was rung, or time ran out."""
-        ready = dict(self._poller.poll(max(0, int(seconds * 1000))))
+        ready = dict(self._poller.poll(int(1000 * max(0.0, min(seconds, self._patience())))))
         if self._bell.fileno() in ready:
             self._bell.hush()
         if self._events in ready:
             self._look()
-        if self.up and self._clock() - self._heard > SILENCE_S:
+        if self._is_over(unread=self._socket in ready):
             self.renew()
+
+    def _is_over(self, unread: bool) -> bool:
+        now = self._clock()
+        if self._broken_at is not None:
+            return not unread and now - self._broken_at > LAST_WORDS_S
+        return self.up and now - self._heard > SILENCE_S
+
+    def _patience(self) -> float:
+        return SILENCE_S if self._broken_at is None else LAST_WORDS_S
 
     def _look(self) -> None:
         while self._events.poll(0):
             event = int(recv_monitor_message(self._events)["event"])
-            self.up = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
-            if self.up:
-                self.made += 1
+            if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self.up = self._broken_at is None  # else it is ZeroMQ's, with what was left over
+                self.made += self.up
                 self.problem = ""
                 self._heard = self._clock()
-            elif event in _WHY:
-                self.problem = _WHY[event]
+            elif self.up:
+                self.up = False
+                self._broken_at = self._clock()
+            self.problem = _WHY.get(event, self.problem)
 
     def renew(self) -> None:
         """Give up the connection there is, and make another."""

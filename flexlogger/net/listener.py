@@ -21,7 +21,7 @@ _FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROT
 """Which of the two comes depends on which side gives up first."""
 MAX_REASONS = 100
 _LARGE = 4096
-_GOODBYE_S = 0.2
+_GOODBYE_S = 1.0
 
 
 class Listener:
@@ -79,9 +79,9 @@ class Listener:
 
     def refuse(self, why: str) -> None:
         """Count something that was refused, and tell each reason once."""
+        if why not in self.refused and len(self.refused) >= MAX_REASONS:
+            why = "more of the like"
         if why not in self.refused:
-            if len(self.refused) >= MAX_REASONS:
-                why = "more of the like"
             faults.log.warning("flexlogger: monitor: %s", why)
         self.refused[why] += 1
 

@@ -21,6 +21,7 @@ import pytest
 
 from flexlogger.errors import ServerError, ValueRefusedError
 from flexlogger.monitor.state_monitor import StateMonitor
+from tests.net.road import Road
 
 
 def process(script: str, *arguments: Any) -> subprocess.Popen[str]:
@@ -112,7 +113,7 @@ def test_several_clients_each_in_order(host: StateMonitor) -> None:
     for thread in threads:
         thread.start()
     seen: dict[int, list[int]] = {0: [], 1: [], 2: []}
-    for state in itertools.islice(host, 600):
+    for state in (host.get(timeout=30) for _ in range(600)):
         seen[state["who"]].append(state["n"])
     for thread in threads:
         thread.join()
@@ -322,6 +323,79 @@ def test_a_forked_child_is_a_client_of_its_own(host: StateMonitor) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert seen == {"parent", "child"}
         assert {one["name"] for one in host.status()["clients"].values()} == {"parent", f"parent/{pid}"}
+
+
+def test_a_host_stays_with_the_process_that_made_it(host: StateMonitor) -> None:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            host.get(timeout=1)
+        except EOFError:
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    with StateMonitor("client", port=host.port) as client:
+        client.put({"n": 1})
+        assert host.get(timeout=20) == {"n": 1}
+
+
+def test_a_host_that_nobody_holds_any_more_frees_its_port() -> None:
+    port = StateMonitor("host", port=0).start().port
+    StateMonitor("host", port=port).start().end()
+
+
+def test_several_threads_put_into_one_client(host: StateMonitor) -> None:
+    with StateMonitor("client", port=host.port) as client:
+
+        def put(who: int) -> None:
+            for number in range(500):
+                client.put({"who": who, "n": number})
+                client.put({"who": who, "array": np.full(500, number)})
+
+        threads = [threading.Thread(target=put, args=(who,)) for who in range(4)]
+        for thread in threads:
+            thread.start()
+        seen: dict[int, list[int]] = {who: [] for who in range(4)}
+        for state in (host.get(timeout=30) for _ in range(4000)):
+            seen[state["who"]].append(state["n"] if "n" in state else int(state["array"][0]))
+        for thread in threads:
+            thread.join()
+    assert seen == {who: [number for number in range(500) for _ in range(2)] for who in range(4)}
+
+
+def test_verbose_tells_of_connections(capfd: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    with StateMonitor("client", port=port, name="trainer", verbose=True) as client:
+        for number in range(2):
+            with StateMonitor("host", port=port, verbose=True) as host:
+                client.put({"n": number})
+                assert host.get(timeout=20) == {"n": number}
+            wait_for(lambda: not client.status()["connected"], "the break")
+    said = capfd.readouterr().err.splitlines()
+    assert [line for line in said if "(client)" in line] == [
+        f"flexlogger monitor (client): sending to localhost:{port}",
+        f"flexlogger monitor (client): connected to tcp://127.0.0.1:{port}",
+        f"flexlogger monitor (client): lost the connection to tcp://127.0.0.1:{port}; 0 states wait",
+        f"flexlogger monitor (client): connected to tcp://127.0.0.1:{port}",
+        f"flexlogger monitor (client): lost the connection to tcp://127.0.0.1:{port}; 0 states wait",
+    ]
+    assert [line for line in said if "(host)" in line] == 2 * [
+        f"flexlogger monitor (host): listening on localhost:{port}",
+        "flexlogger monitor (host): client trainer connected",
+    ]
+
+
+def test_a_link_that_is_slow_with_large_states_is_no_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host says that it is there while a state takes longer to come than a dead host is waited for."""
+    monkeypatch.setattr("flexlogger.net.link.SILENCE_S", 1.0)
+    monkeypatch.setattr("flexlogger.monitor.host.BEAT_S", 0.2)
+    with StateMonitor("host", port=0) as host, Road(host.port, bytes_a_second=2_000_000) as road:
+        with StateMonitor("client", port=road.port) as client:
+            client.put({"a": np.zeros(6_000_000, np.uint8)})
+            assert host.get(timeout=30)["a"].nbytes == 6_000_000
+            assert client.end(timeout=20)
+        assert road.connections == 1
 
 
 def test_interpreter_exit_sends_what_is_left(host: StateMonitor) -> None:
