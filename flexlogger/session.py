@@ -102,12 +102,13 @@ class Run:
         self.configure(dashboard.config)
 
     def leave(self, who: Hashable, timeout: float = CLOSE_S) -> None:
-        """Stop sharing; the last one closes the run, waiting `timeout` seconds for the log and as long for views."""
+        """Stop sharing, and wait `timeout` seconds for the log; the last one closes the run, and waits for views too."""
         self._members.discard(who)
         self._declarations.leave(who)
         if not self._members:
             self.close(timeout)
         elif not self.closed:
+            self.pipe.flush(timeout)
             self.drawing.leave(who)
 
     def clashes(self, who: Hashable, plots: Iterable[PlotDef], meters: Iterable[str]) -> dict[str, str]:

@@ -124,3 +124,18 @@ def test_threads_that_log_at_the_same_steps_lose_nothing() -> None:
     curves = RunReader(run.dir).curves()
     assert {name: curve.steps.tolist() for name, curve in curves.items()} == {f"m{n}": [*range(500)] for n in range(4)}
     assert all((curve.steps == curve.values).all() for curve in curves.values())
+
+
+# ---- a run that is shared
+
+
+def test_who_leaves_a_shared_run_and_takes_it_up_again_goes_on_at_the_next_step() -> None:
+    run = wandb.init(id="r", mode="offline")
+    stat = FlexLogger({"loss": {}})
+    for step in range(3):
+        run.log({"x": float(step)})
+    run.finish()
+    with wandb.init(id="r", mode="offline") as again:
+        again.log({"x": 3.0})
+    stat.close()
+    assert RunReader(run.dir).series("x").steps.tolist() == [0, 1, 2, 3]
