@@ -76,7 +76,7 @@ class ModelExplorer:
             for at, layer in enumerate(layers)
         }
         errors: list[Exception] = []
-        watched = Watched(layers, keys, {source: Wanted(Need(0)) for source in sources})
+        watched = Watched(layers, keys, {source: Wanted(Need()) for source in sources})
         probe = Probe(cast(Plan, watched), root, None, errors.append)
         seen = _Seen()
         with _undisturbed(root):

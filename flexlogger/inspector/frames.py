@@ -15,6 +15,8 @@ BINS = 50
 ROWS = 512
 """A PCA takes at most so many rows, at equal distances."""
 MOST = 2**20
+_QUIET = np.errstate(all="ignore")
+"""Around what may overflow: a picture of odd numbers is drawn as well as it can be."""
 
 
 def numbers_of(tensor: Any) -> Numbers:
@@ -47,6 +49,7 @@ def is_matrix(numbers: Numbers) -> bool:
 # ---- heat map
 
 
+@_QUIET
 def heat_map(numbers: Numbers, size: tuple[int, int], title: str, told: str) -> Pixels:
     """Draw an (H, W) or (1, H, W) array as a picture of `size` (width, height): row 0 on top, low values dark.
 
@@ -57,8 +60,9 @@ def heat_map(numbers: Numbers, size: tuple[int, int], title: str, told: str) -> 
     canvas = _titled(numbers, size, title, told)
     box = canvas.inside
     low, high = _range(matrix)
-    colours = coloured(averaged(matrix, box.height, box.width), low, high)
-    canvas.paste(box, enlarged(colours, box.height, box.width))
+    if matrix.size:
+        colours = coloured(averaged(matrix, box.height, box.width), low, high)
+        canvas.paste(box, enlarged(colours, box.height, box.width))
     canvas.frame(box)
     bar = Box(box.right + canvas.letter // 2, box.top, box.right + canvas.letter, box.bottom)
     ramp = np.linspace(high, low, bar.height)[:, None] if high > low else np.full((bar.height, 1), low)
@@ -78,7 +82,7 @@ def averaged(matrix: Numbers, height: int, width: int) -> Numbers:
         have = matrix.shape[axis]
         if have > most:
             edges = np.arange(most + 1) * have // most
-            sums = np.add.reduceat(matrix, edges[:-1], axis)
+            sums = np.add.reduceat(matrix, edges[:-1], axis, dtype=np.float64)
             matrix = sums / np.diff(edges).reshape((-1, 1) if axis == 0 else (1, -1))
     return matrix
 
@@ -90,6 +94,7 @@ def enlarged(picture: Pixels, height: int, width: int) -> Pixels:
     return larger
 
 
+@_QUIET
 def coloured(matrix: Numbers, low: float, high: float) -> Pixels:
     """The colours of a matrix's entries on the scale from `low` to `high`.
 
@@ -97,9 +102,8 @@ def coloured(matrix: Numbers, low: float, high: float) -> Pixels:
     [[68, 1, 84], [253, 231, 37], [194, 24, 91]]
     """
     finite = np.isfinite(matrix)
-    with np.errstate(invalid="ignore", over="ignore"):
-        share = (matrix - low) / (high - low) if high > low else np.full(matrix.shape, 0.5)
-    index = np.clip(np.where(finite, share, 0) * 255 + 0.5, 0, 255).astype(np.uint8)
+    share = (matrix.astype(np.float64) - low) / (high - low) if high > low else np.full(matrix.shape, 0.5)
+    index = np.clip(np.nan_to_num(share) * 255 + 0.5, 0, 255).astype(np.uint8)
     colours: Pixels = VIRIDIS[index]
     colours[~finite] = WARN
     return colours
@@ -108,6 +112,7 @@ def coloured(matrix: Numbers, low: float, high: float) -> Pixels:
 # ---- histogram
 
 
+@_QUIET
 def histogram(numbers: Numbers, size: tuple[int, int], title: str, told: str) -> Pixels:
     """Draw how often values occur in an array of any shape: `BINS` equal steps from the least to the largest.
 
@@ -144,13 +149,14 @@ def counted(numbers: Numbers, low: float, high: float) -> NDArray[np.int64]:
     """
     part = numbers[np.isfinite(numbers)].astype(np.float64)
     scale = BINS / (high - low) if high > low else 0.0
-    at = np.clip((part - low) * scale if scale else np.full(part.shape, BINS // 2), 0, BINS - 1)
-    return np.bincount(at.astype(np.int64), minlength=BINS)
+    at = np.nan_to_num((part - low) * scale) if scale else np.full(part.shape, BINS // 2)
+    return np.bincount(np.clip(at, 0, BINS - 1).astype(np.int64), minlength=BINS)
 
 
 # ---- PCA
 
 
+@_QUIET
 def pca(numbers: Numbers, size: tuple[int, int], title: str, told: str) -> Pixels:
     """Draw the rows of an array (its first axis; a leading axis of one is left out) at their first two principal
     components. What cannot be: fewer than two rows, or entries that are not finite, is said in place of a picture."""

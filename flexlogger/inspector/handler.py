@@ -14,9 +14,7 @@ from flexlogger import faults
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.inspector.callbacks import OnClosing, OnRun
 from flexlogger.inspector.outbox import Outbox
-from flexlogger.inspector.outbox import status_of as outbox_status
 from flexlogger.inspector.process import Process
-from flexlogger.inspector.process import status_of as process_status
 from flexlogger.inspector.tracker import Tracker, as_layers, check_modules, check_sources
 from flexlogger.model.layers import Choice, Layer, select_layers, unwrapped
 
@@ -165,10 +163,7 @@ class ParallelHandler:
     def status(self) -> dict[int, dict[str, Any]]:
         """Health of each process, by its number, in plain data: whether it is alive, tensors sent, dropped by reason,
         taken and waiting, and how often each callback has raised."""
-        return {
-            number: process_status(process) | outbox_status(outbox)
-            for number, (process, outbox) in self._outboxes.items()
-        }
+        return {number: outbox.status() for number, (_, outbox) in self._outboxes.items()}
 
     def stop(self) -> bool:
         """Track nothing more; wait until the processes have done what they were sent, at most `timeout` seconds, and

@@ -66,6 +66,11 @@ class Outbox:
         elif not self._landing.take(key, step, tensor):
             self._drop("device behind", key)
 
+    def status(self) -> dict[str, Any]:
+        """What was sent and what was not, and the health of the process, in plain data."""
+        with self._lock:
+            return {**self._process.status(), "sent": self.sent, "dropped": dict(self.dropped)}
+
     def close(self) -> None:
         """Wait until what is still on its way from a device has been put into the memory. No `send` may follow."""
         self._landing.close(self._process.timeout)
@@ -139,8 +144,3 @@ def _plain(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
     return tensor if tensor.dtype in _NAMES else tensor.float()
-
-
-def status_of(outbox: Outbox) -> dict[str, Any]:
-    """What was sent and what was not, in plain data."""
-    return {"sent": outbox.sent, "dropped": dict(outbox.dropped)}

@@ -68,6 +68,18 @@ class Process:
             self._ended_early()
         return self.open
 
+    def status(self) -> dict[str, Any]:
+        """Health in plain data."""
+        if self.alive:
+            self.hear()
+        return {
+            "alive": self.open,
+            "pid": self.pid,
+            "taken": self.taken,
+            "waiting": self.ring.waiting,
+            "errors": dict(self.errors),
+        }
+
     # ---- sending
 
     def note(self, offset: int, length: int, step: int) -> bool:
@@ -213,14 +225,3 @@ def _reason(status: int, timeout: float) -> str:
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"ended with status {status}"
-
-
-def status_of(process: Process) -> dict[str, Any]:
-    """Health of a process in plain data."""
-    return {
-        "alive": process.alive,
-        "pid": process.pid,
-        "taken": process.taken,
-        "waiting": process.ring.waiting,
-        "errors": dict(process.errors),
-    }

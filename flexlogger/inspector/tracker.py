@@ -81,7 +81,7 @@ class Tracker:
         ]
         hooked = [source for source in _HOOKED if source in sources]
         keys = {layer.name: {source: self._key(layer.name, source, sources) for source in hooked} for layer in layers}
-        watched = Watched(list(layers), keys, {source: Wanted(Need(0)) for source in hooked})
+        watched = Watched(list(layers), keys, {source: Wanted(Need()) for source in hooked})
         # The probe of TooledModel sees what we want to see; what it needs of a plan and a gathering we have.
         self._probe = Probe(cast(Plan, watched), root, None, self._fail) if hooked else None
         self._step = 0
@@ -130,7 +130,7 @@ class Tracker:
         for key, layer in self._weights:
             weight = layer.weight
             if isinstance(weight, torch.Tensor):
-                taker.add(key, weight, Wanted(Need(0)))
+                taker.add(key, weight, Wanted(Need()))
         if self._probe is not None:
             self._armed = True
             EAGER.hold()
