@@ -102,7 +102,7 @@ class Run:
         self.configure(dashboard.config)
 
     def leave(self, who: Hashable, timeout: float = CLOSE_S) -> None:
-        """Stop sharing, and wait `timeout` seconds for the log; the last one closes the run, and waits for views too."""
+        """Stop sharing, and wait `timeout` seconds for the log; the last one closes the run and waits for views too."""
         self._members.discard(who)
         self._declarations.leave(who)
         if not self._members:
