@@ -13,6 +13,7 @@ from flexlogger.server.process import ServerProcess
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 SAYS = {
+    "hydra_digits.py": "with lr 0.01",
     "ignite_digits.py": "validation accuracy",
     "iris.py": "test accuracy",
     "lightning_digits.py": "type='model', 1 file, v0",

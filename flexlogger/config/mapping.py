@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from flexlogger.catalog import describe
+from flexlogger.config.resolved import Unresolved, resolved
 from flexlogger.config.scalars import fits_64_bits
 from flexlogger.config.tree import MAX_DEPTH, MAX_VALUES, Entry, Items, Leaf, Node, Problems, Table, join
 from flexlogger.errors import Place
@@ -82,13 +82,10 @@ class _Walk:
         """Parsed arguments become a mapping; a DictConfig or ListConfig plain data, its interpolations resolved."""
         if isinstance(value, Namespace):
             return vars(value)
-        omegaconf = sys.modules.get("omegaconf")  # whoever holds one of its objects has imported it
-        if omegaconf is None or not omegaconf.OmegaConf.is_config(value):
-            return value
         try:
-            return omegaconf.OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
-        except omegaconf.errors.OmegaConfBaseException as error:
-            key = error.full_key or ""
+            return resolved(value)
+        except Unresolved as error:
+            key = error.key
             where = f"{path}{key}" if key.startswith("[") or not path else f"{path}.{key}" if key else path
-            self._problems.add(self._place, where, str(error).split("\n")[0])
+            self._problems.add(self._place, where, str(error))
             return {}

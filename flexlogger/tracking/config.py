@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from flexlogger.config.resolved import Unresolved, resolved
 from flexlogger.errors import UnknownNameError, ValueRefusedError, unknown
 
 Record = Callable[[Mapping[str, Any]], None]
@@ -74,7 +75,8 @@ class Config(Mapping[str, Any]):
     def update(self, values: Mapping[str, Any] | Namespace, allow_val_change: bool | None = None) -> None:
         """Set several entries. Any may be changed, with or without `allow_val_change`: the log keeps what it was.
 
-        Raises ValueRefusedError for anything but a mapping of names, and once the run is finished.
+        Interpolations of Hydra's configs are resolved. Raises ValueRefusedError for anything but a mapping of names,
+        an entry of Hydra's that has no value, and once the run is finished.
         """
         if self._frozen:
             raise ValueRefusedError(f"config: {self._frozen}")
@@ -102,6 +104,7 @@ class Config(Mapping[str, Any]):
 
     def _owned(self, name: str, value: Any) -> Any:
         """Make a mapping a config whose changes are changes of entry `name`."""
+        value = _resolved(value, f"config: {name}")
         if isinstance(value, Namespace) or (isinstance(value, Mapping) and all(isinstance(key, str) for key in value)):
             return Config(value, lambda _: self._changed(name))
         return value
@@ -111,7 +114,15 @@ class Config(Mapping[str, Any]):
             self._record({name: _plain(self._values[name])})
 
 
+def _resolved(value: Any, where: str) -> Any:
+    try:
+        return resolved(value)
+    except Unresolved as error:
+        raise ValueRefusedError(f"{where}: {error.key}: {error}") from error
+
+
 def _entries(values: Mapping[str, Any] | Namespace) -> dict[str, Any]:
+    values = _resolved(values, "config")
     if isinstance(values, Namespace):
         return vars(values)
     if not isinstance(values, Mapping):
