@@ -14,6 +14,7 @@ from flexlogger import faults
 from flexlogger.model.eager import EAGER
 from flexlogger.model.gather import Buffers, Gather, Wanted
 from flexlogger.model.in_backward import Capture
+from flexlogger.model.in_graph import GraphProbe
 from flexlogger.model.parameters import ParameterReader
 from flexlogger.model.plan import Plan
 from flexlogger.model.probe import Probe
@@ -26,11 +27,15 @@ class Collector:
     and training goes on.
     """
 
-    def __init__(self, model: nn.Module, plan: Plan, scaler: Any, bins: int, sample: int | None) -> None:
+    def __init__(
+        self, model: nn.Module, plan: Plan, scaler: Any, bins: int, sample: int | None, in_graph: bool = False
+    ) -> None:
         self.plan = plan
         self._scaler, self._bins, self._sample = scaler, bins, sample
         self._pool: list[Buffers] = []
-        self._probe = Probe(plan, model, scaler, self.fail) if plan.hooks else None
+        self._probe: Probe | GraphProbe | None = None
+        if plan.hooks:
+            self._probe = GraphProbe(plan, model) if in_graph else Probe(plan, model, scaler, self.fail)
         self._reader = ParameterReader(plan.parameters, plan.wanted.get("weights"), plan.wanted.get("grads"))
         grads = plan.wanted.get("grads")
         self._capture = Capture(self._reader, grads, self.fail) if grads is not None else None
@@ -53,7 +58,7 @@ class Collector:
     @property
     def touched(self) -> bool:
         """Whether there is anything new that `finish` would show: always where nothing waits for the model to run."""
-        return self._gather is not None and (self._probe is None or not self._gather.empty)
+        return self._gather is not None and (self._probe is None or self._probe.by_itself or not self._gather.empty)
 
     @property
     def unseen(self) -> list[str]:
@@ -91,8 +96,9 @@ class Collector:
                 self._capture.arm(self._gather)
             if self._probe is not None:
                 self._probe.arm(self._gather, every_pass)
-                EAGER.hold()
-                self._eager = True
+                if not self._probe.by_itself:
+                    EAGER.hold()
+                    self._eager = True
 
     def disarm(self) -> None:
         """Take all hooks out and forget what was collected."""
@@ -104,6 +110,12 @@ class Collector:
             self._probe.disarm()
         if self._capture is not None:
             self._capture.disarm()
+
+    def remove(self) -> None:
+        """Take out also what stays between steps."""
+        self.disarm()
+        if self._probe is not None:
+            self._probe.remove()
 
     def read(self, scale: torch.Tensor | None = None, overflow: torch.Tensor | None = None) -> None:
         """Read weights and gradients, once a step. `scale` and `overflow` are what a GradScaler left to a fused
@@ -147,6 +159,8 @@ class Collector:
         if gather is None:
             return None
         with self._at_work():
+            if self._probe is not None:
+                self._probe.deliver(gather)
             skipped = self._scaler is not None and not self._stepped
             frozen = frozenset(self._reader.frozen)
             snapshot = Snapshot(self.plan, gather.finish(), step, frozen, skipped, self._early)

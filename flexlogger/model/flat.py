@@ -156,3 +156,32 @@ def _rows(values: Rows, starts: Starts, need: Need) -> Rows:
     for at in np.flatnonzero(failed):
         rows[at] = exact(values[starts[at] : starts[at] + sizes[at]].astype(np.float64))
     return rows
+
+
+class Buffers:
+    """What small tensors are copied into: those of hooks, those of wider types, and parameters with their gradients."""
+
+    def __init__(self) -> None:
+        self.narrow, self.wide, self.parameters = Arena(), Arena(torch.float64), Arena()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        for arena in (self.narrow, self.wide, self.parameters):
+            arena.reset()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.narrow.nbytes + self.wide.nbytes + self.parameters.nbytes
+
+
+class Lease:
+    """The buffers of one step; they go back to the pool when nobody holds this any more."""
+
+    def __init__(self, pool: list[Buffers]) -> None:
+        self._pool = pool
+        self.buffers = pool.pop() if pool else Buffers()
+
+    def __del__(self) -> None:
+        self.buffers.reset()
+        self._pool.append(self.buffers)

@@ -14,13 +14,13 @@ import msgspec
 import numpy as np
 import torch
 
-from flexlogger.meters.histograms import histogram
 from flexlogger.model import sharded
-from flexlogger.model.device import finished, measure_on_device, nothing_on_device, stacked
-from flexlogger.model.flat import SMALL, Arena
+from flexlogger.model.device import measure_on_device, nothing_on_device
+from flexlogger.model.flat import SMALL, Buffers, Lease
 from flexlogger.model.gathered import Bins, Gathered, Mark, Number, Part
+from flexlogger.model.leaving import Leaving
 from flexlogger.model.statistics import COLUMNS, HIGH, LOW, ZEROS, N, Need, Rows, dense, measure, stored_values
-from flexlogger.readback import Copied, Copier, copy_to_host
+from flexlogger.readback import Copier, copy_to_host
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 NARROW = (torch.float32, torch.float16, torch.bfloat16)
@@ -36,35 +36,6 @@ class Wanted(msgspec.Struct, frozen=True):
     need: Need
     own: Mapping[str, Callable[[torch.Tensor], Any]] = {}
     histogram: bool = False
-
-
-class Buffers:
-    """What small tensors are copied into: those of hooks, those of wider types, and parameters with their gradients."""
-
-    def __init__(self) -> None:
-        self.narrow, self.wide, self.parameters = Arena(), Arena(torch.float64), Arena()
-
-    def reset(self) -> None:
-        """Begin anew."""
-        for arena in (self.narrow, self.wide, self.parameters):
-            arena.reset()
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held."""
-        return self.narrow.nbytes + self.wide.nbytes + self.parameters.nbytes
-
-
-class Lease:
-    """The buffers of one step; they go back to the pool when nobody holds this any more."""
-
-    def __init__(self, pool: list[Buffers]) -> None:
-        self._pool = pool
-        self.buffers = pool.pop() if pool else Buffers()
-
-    def __del__(self) -> None:
-        self.buffers.reset()
-        self._pool.append(self.buffers)
 
 
 class Gather:
@@ -96,6 +67,7 @@ class Gather:
         self._ready: list[tuple[Mark, Rows]] = []
         self._afar: dict[tuple[torch.device, sharded.Groups], list[tuple[Mark, int, list[torch.Tensor]]]] = {}
         self._spread: dict[sharded.Groups, list[tuple[Mark, Rows]]] = {}
+        self._computed: list[tuple[list[Mark], torch.Tensor]] = []
         self._samples: list[tuple[Mark, torch.Tensor]] = []
         self._numbers: list[tuple[Mark, str, Any]] = []
         self.factor: torch.Tensor | float = 1.0
@@ -134,6 +106,12 @@ class Gather:
         self._lease.buffers.parameters.add_all(tensors, signature)
         self._parameters, self._parameters_at = keys, self._count
         self._count += len(keys)
+
+    def add_rows(self, keys: Sequence[int], rows: torch.Tensor) -> None:
+        """Take rows (K, 9) that are computed already, one a key; those of n = 0 stand for nothing."""
+        marks = [Mark(self._count + at, [key]) for at, key in enumerate(keys, 1)]
+        self._count += len(marks)
+        self._computed.append((marks, rows.detach().clone()))
 
     def is_small(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor is one for `add_together`."""
@@ -213,67 +191,25 @@ class Gather:
         for groups, spread in self._spread.items():
             whole = sharded.reduce(torch.from_numpy(_array([row for _, row in spread])), groups)
             parts.append(Part([mark for mark, _ in spread].copy, whole.numpy))
-        waits: list[Copied] = []
-        for (_, groups), found in self._afar.items():
-            parts.append(self._leave(found, groups, waits))
-        reads = self._numbers_out(waits)
-        return Gathered(
-            parts,
-            [Number(mark.keys, name, read) for (mark, name, _), read in zip(self._numbers, reads, strict=False)],
-            self._histograms_out(waits),
-            waits,
-            reads[-2],
-            lambda: bool(reads[-1]()),
-            self._lease,
-            buffers.nbytes,
+        leaving = Leaving(self._copier, self._elsewhere)
+        parts += [leaving.raw_rows(found, groups) for (_, groups), found in self._afar.items()]
+        parts += [leaving.rows(marks, rows) for marks, rows in self._computed]
+        *reads, factor, skipped = leaving.numbers(
+            [value for _, _, value in self._numbers] + [self.factor, self.skipped]
         )
+        numbers = [Number(mark.keys, name, read) for (mark, name, _), read in zip(self._numbers, reads, strict=True)]
+        bins = [
+            Bins(key, scaled, leaving.histogram(torch.cat(values), self._bins))
+            for (key, scaled), values in self._samples_by_key().items()
+        ]
+        return Gathered(parts, numbers, bins, leaving.waits, factor, skipped, self._lease, buffers.nbytes)
 
-    def _leave(
-        self, found: list[tuple[Mark, int, list[torch.Tensor]]], groups: sharded.Groups, waits: list[Copied]
-    ) -> Part:
-        """Send the stacked rows of one device off."""
-        matrix = stacked([raw for _, _, raw in found])
-        sizes = [n for _, n, _ in found]
-        if groups:
-            n = torch.tensor(sizes, dtype=matrix.dtype, pin_memory=matrix.device.type == "cuda")
-            matrix = sharded.reduce(finished(matrix, n.to(matrix.device, non_blocking=True)), groups)
-        copied = self._copier([matrix])
-        waits.append(copied)
-        return Part([mark for mark, _, _ in found].copy, partial(_arrived, copied, None if groups else sizes))
-
-    def _numbers_out(self, waits: list[Copied]) -> list[Callable[[], float]]:
-        """How to read each own statistic, and behind them the factor and whether the step was skipped."""
-        values = [value for _, _, value in self._numbers] + [self.factor, self.skipped]
-        reads: list[Callable[[], float]] = []
-        afar: dict[torch.device, list[tuple[int, torch.Tensor]]] = {}
-        for at, value in enumerate(values):
-            if isinstance(value, torch.Tensor) and self._elsewhere(value):
-                afar.setdefault(value.device, []).append((at, value))
-                reads.append(float)
-            else:
-                reads.append(partial(float, float(value)))
-        for numbers in afar.values():
-            copied = self._copier([torch.stack([value.detach().reshape(()).double() for _, value in numbers])])
-            waits.append(copied)
-            for place, (at, _) in enumerate(numbers):
-                reads[at] = partial(_number, copied, place)
-        return reads
-
-    def _histograms_out(self, waits: list[Copied]) -> list[Bins]:
+    def _samples_by_key(self) -> dict[tuple[int, bool], list[torch.Tensor]]:
         samples: dict[tuple[int, bool], list[torch.Tensor]] = {}
         for mark, values in self._samples:
             for key in mark.keys:
                 samples.setdefault((key, mark.scaled), []).append(values)
-        out = []
-        for (key, scaled), parts in samples.items():
-            values = torch.cat(parts)
-            if not self._elsewhere(values):
-                out.append(Bins(key, scaled, partial(_histogram, values, self._bins)))
-                continue
-            copied = self._copier([histogram(values, self._bins)])
-            waits.append(copied)
-            out.append(Bins(key, scaled, partial(_first, copied)))
-        return out
+        return samples
 
 
 def _marks(keys: Sequence[list[int]], before: int) -> list[Mark]:
@@ -292,23 +228,6 @@ _NOTHING[LOW], _NOTHING[HIGH] = np.inf, -np.inf
 
 def _array(rows: Sequence[Rows]) -> Rows:
     return np.array(rows).reshape(-1, len(COLUMNS))
-
-
-def _arrived(copied: Copied, sizes: list[int] | None) -> Rows:
-    rows: Rows = copied.hosts[0].cpu().double().numpy().copy()
-    return rows if sizes is None else finished(rows, np.array(sizes, np.float64))
-
-
-def _number(copied: Copied, place: int) -> float:
-    return float(copied.hosts[0][place])
-
-
-def _first(copied: Copied) -> Any:
-    return copied.hosts[0].cpu().double().numpy().copy()
-
-
-def _histogram(values: torch.Tensor, bins: int) -> Any:
-    return histogram(values, bins).double().numpy()
 
 
 def _sampled(flat: torch.Tensor, most: int | None) -> torch.Tensor:

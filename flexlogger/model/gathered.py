@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from flexlogger.model.statistics import ABS, BAD, COLUMNS, HIGH, LOW, M2, MEAN, SQUARE, Rows, merge
+from flexlogger.model.statistics import ABS, BAD, COLUMNS, HIGH, LOW, M2, MEAN, SQUARE, N, Rows, merge
 from flexlogger.readback import Copied
 
 Array = np.ndarray[Any, Any]
@@ -69,7 +69,7 @@ class Gathered:
         bins: Sequence[Bins],
         waits: Sequence[Copied],
         factor: Callable[[], float],
-        skipped: Callable[[], bool],
+        skipped: Callable[[], float],
         lease: Any,
         nbytes: int,
     ) -> None:
@@ -95,6 +95,9 @@ class Gathered:
         marks = [mark for part in self._parts for mark in part.marks()]
         parts = [part.rows() for part in self._parts]
         rows = np.concatenate(parts) if parts else np.zeros((0, len(COLUMNS)))
+        if not rows[:, N].all():  # rows of nothing: a layer that was not called
+            marks = [mark for mark, n in zip(marks, rows[:, N], strict=True) if n]
+            rows = rows[rows[:, N] > 0]
         if factor != 1.0:
             _unscale(rows, np.array([mark.scaled for mark in marks], bool), factor)
         failed = np.flatnonzero(~np.isfinite(rows).all(1) | (rows[:, BAD] > 0))
@@ -103,7 +106,9 @@ class Gathered:
         histograms = {b.key: _unscaled(b.read(), factor if b.scaled else 1.0) for b in self._bins}
         own = _averages(self._numbers)
         self._lease = None
-        return Collected(keys, rows, own, histograms, tuple(dict.fromkeys(key for _, key in bad)), self._skipped())
+        return Collected(
+            keys, rows, own, histograms, tuple(dict.fromkeys(key for _, key in bad)), bool(self._skipped())
+        )
 
 
 def _unscale(rows: Rows, scaled: Array, factor: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from flexlogger.model.gather import Gather, Wanted
+from flexlogger.model.hooks import Inert
 from flexlogger.model.parameters import ParameterReader
 
 
@@ -62,23 +63,9 @@ class Capture:
         self._captured = []
 
 
-class _First:
+class _First(Inert):
     def __init__(self, capture: Capture, gather: Gather, keys: list[int]) -> None:
         self._capture, self._gather, self._keys = capture, gather, keys
 
     def __call__(self, parameter: torch.Tensor) -> None:
         self._capture.take(self._gather, parameter, self._keys)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
-        return _nothing
-
-    def __reduce__(self) -> Any:
-        return _inert, ()
-
-
-def _nothing(*_: Any) -> None:
-    """What the hook is in a copy."""
-
-
-def _inert() -> Callable[..., None]:
-    return _nothing

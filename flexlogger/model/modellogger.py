@@ -64,6 +64,7 @@ class TooledModelLogger:
         scaler: Any = None,
         bins: int | None = None,
         sample: int | str | None = None,
+        in_graph: bool = False,
         allow_imports: Iterable[str] = (),
         **settings: Any,
     ) -> None:
@@ -73,7 +74,9 @@ class TooledModelLogger:
         options = _options(logger, {key: value for key, value in said.items() if value is not None})
         self._stop: bool = options.pop("stop_on_nan", False)
         drawn = {key: options.pop(key) for key in ("mode", "prefix", "opts") if key in options}
-        self.tooled = TooledModel(model, optimizer, scaler=scaler, allow_imports=allow_imports, **options)
+        self.tooled = TooledModel(
+            model, optimizer, scaler=scaler, in_graph=in_graph, allow_imports=allow_imports, **options
+        )
         self.tooled.auto = False
         self._windows = Windows(self.tooled.plan, **drawn)
         self._cost = self._windows.own("cost")

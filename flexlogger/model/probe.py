@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.modules import module as torch_module
 
 from flexlogger.model.gather import Gather, Wanted
+from flexlogger.model.hooks import After, Before, OnGrad
 from flexlogger.model.layers import measured
 from flexlogger.model.plan import Plan
 
@@ -49,6 +50,9 @@ class Probe:
     displaces passes without (an evaluation), before and after it.
     """
 
+    by_itself = False
+    """Whether what it collects is there without `gather` having been told."""
+
     def __init__(self, plan: Plan, model: nn.Module, scaler: Any, failed: Callable[[Exception], None]) -> None:
         self._plan, self._scaler, self._failed = plan, scaler, failed
         self._modules = list(model.modules())  # held, so that nobody else gets their ids
@@ -78,15 +82,15 @@ class Probe:
         self._gather, self._every_pass = gather, every_pass
         self._begin()
         if not self._handles:
-            self._handles.append(register_module_forward_pre_hook(_Before(self)))
-            self._handles.append(register_module_forward_hook(_After(self), with_kwargs=True))
+            self._handles.append(torch_module.register_module_forward_pre_hook(Before(self)))
+            self._handles.append(torch_module.register_module_forward_hook(After(self), with_kwargs=True))
 
     def _begin(self) -> None:
         self.own = 0.0
         self.passes = self._depth = 0
         self._with_grad = self._ignoring = self._factor_known = False
         self._values: dict[int, tuple[Any, int, list[int]]] = {}
-        self._hooks: dict[int, tuple[Any, int, _OnGrad]] = {}
+        self._hooks: dict[int, tuple[Any, int, OnGrad]] = {}
         for site in self._layers.values():
             site.begin()
 
@@ -94,10 +98,18 @@ class Probe:
         """Watch no more. Hooks on the tensors of a graph that is still alive do nothing."""
         self.generation += 1
         while self._handles:
-            self._handles.pop().remove()
+            handle = self._handles.pop()
+            handle.remove()
+            torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # torch forgets to
         self._release()
         self._values.clear()
         self._hooks.clear()
+
+    def deliver(self, gather: Gather) -> None:
+        """Nothing to hand over: it has been told everything."""
+
+    def remove(self) -> None:
+        """Nothing is left after `disarm`."""
 
     def _release(self) -> None:
         """Leave tensors that outlive their graph as they were."""
@@ -226,7 +238,7 @@ class Probe:
         if known is not None and known[0]() is tensor and known[1] == tensor._version:
             known[2].keys.append(key)
             return
-        hook = _OnGrad(self, self.generation, key, wanted)
+        hook = OnGrad(self, self.generation, key, wanted)
         had_hooks = tensor._backward_hooks is not None
         handle = tensor.register_hook(hook)  # type: ignore[no-untyped-call]  # torch leaves it untyped
         if tensor.is_leaf:  # it outlives the graph: a parameter that a layer is given as its input
@@ -234,7 +246,7 @@ class Probe:
         if self._same_grads:
             self._hooks[id(tensor)] = weakref.ref(tensor), tensor._version, hook
 
-    def take_grad(self, hook: _OnGrad, grad: torch.Tensor) -> None:
+    def take_grad(self, hook: OnGrad, grad: torch.Tensor) -> None:
         """A gradient has come back."""
         start = perf_counter()
         try:
@@ -250,53 +262,3 @@ class Probe:
 
 _STRANGER = Site({})
 """Stands for a module of another model."""
-
-
-def _nothing(*_: Any) -> None:
-    """What a hook is in a copy."""
-
-
-class _Inert:
-    """A hook that does nothing in what is copied or pickled with it."""
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
-        return _nothing
-
-    def __reduce__(self) -> Any:
-        return _unpickled, ()
-
-
-def _unpickled() -> Callable[..., None]:
-    return _nothing
-
-
-class _Before(_Inert):
-    def __init__(self, probe: Probe) -> None:
-        self._probe = weakref.ref(probe)
-
-    def __call__(self, module: nn.Module, args: Any) -> None:
-        if torch.compiler.is_compiling():
-            return
-        probe = self._probe()
-        if probe is not None:
-            probe.before(module, args)
-
-
-class _After(_Before):
-    def __call__(self, module: nn.Module, args: Any, kwargs: Any = None, output: Any = None) -> None:
-        if torch.compiler.is_compiling():
-            return
-        probe = self._probe()
-        if probe is not None:
-            probe.after(module, args, kwargs, output)
-
-
-class _OnGrad(_Inert):
-    __slots__ = ("generation", "keys", "probe", "wanted")
-
-    def __init__(self, probe: Probe, generation: int, key: int, wanted: Wanted) -> None:
-        self.probe, self.generation, self.keys, self.wanted = probe, generation, [key], wanted
-
-    def __call__(self, grad: torch.Tensor) -> None:
-        if self.probe.generation == self.generation:
-            self.probe.take_grad(self, grad)

@@ -73,14 +73,15 @@ def _cells(
 
 
 def number(value: float) -> str:
-    """Four decimals where these say enough, else four digits with an exponent.
+    """At most eight characters: four decimals where these say enough.
 
-    >>> number(0.13178), number(-1234.5), number(0.0), number(1.5e-7), number(float("nan"))
-    ('0.1318', '-1234.5000', '0.0000', '1.500e-07', 'nan')
+    >>> number(0.13178), number(-1234.5), number(0.0), number(-1.5e-7), number(float("nan"))
+    ('0.1318', '-1234.50', '0.0000', '-1.5e-07', 'nan')
     """
-    if value == 0 or 1e-3 <= abs(value) < 1e4 or value - value != 0:
+    size = abs(value)
+    if size == 0 or 1e-3 <= size < 100 or value != value:
         return f"{value:.4f}"
-    return f"{value:.3e}"
+    return f"{value:.2f}" if 100 <= size < 1e4 else f"{value:.1e}"
 
 
 def _print_rich(table: Table, stats: Mapping[str, Sequence[str]], frozen: frozenset[str]) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 from flexlogger import faults
 from flexlogger.errors import ValueRefusedError
 from flexlogger.model.collector import Collector
+from flexlogger.model.hooks import Inert
 from flexlogger.model.layers import Choice, unwrapped
 from flexlogger.model.own import Stat
 from flexlogger.model.plan import Plan, Sources
@@ -35,6 +36,9 @@ class TooledModel:
     With an `optimizer`, each of its steps ends one of ours: all forward passes up to it are pooled, and gradients are
     read as it sees them. Without, `step` ends one, and each layer's first pass counts. `scaler` is a GradScaler whose
     scale is taken out of grad_in and grad_out.
+
+    Collected steps of a compiled model run eagerly, unless `in_graph` makes the statistics a part of what is compiled:
+    make it before the first compiled call then. Only then does the model hold hooks.
 
     The model itself is never changed; an error in here ends collecting, not training. Raises ValueRefusedError for
     what cannot be collected.
@@ -64,6 +68,7 @@ class TooledModel:
         scaler: Any = None,
         bins: int = 64,
         sample: int | str = 16384,
+        in_graph: bool = False,
         allow_imports: Iterable[str] = (),
     ) -> None:
         if not isinstance(model, nn.Module):
@@ -72,7 +77,7 @@ class TooledModel:
             raise ValueRefusedError(f"bins: expected an integer of at least 1, but got {bins!r}")
         self._schedule = schedule(every, budget)
         self.plan = Plan(model, sources, stats, layers, biases, allow_imports)
-        self._collector = Collector(unwrapped(model), self.plan, scaler, bins, _entries(sample))
+        self._collector = Collector(unwrapped(model), self.plan, scaler, bins, _entries(sample), in_graph)
         self._handles: list[Any] = []
         weakref.finalize(self, _let_go, self._handles, self._collector).atexit = False
         self.auto = optimizer is not None
@@ -243,25 +248,17 @@ def _unseen(names: list[str]) -> str:
 def _let_go(handles: list[Any], collector: Collector) -> None:
     while handles:
         handles.pop().remove()
-    collector.disarm()
+    collector.remove()
 
 
-class _BeforeStep:
-    """A hook of the optimizer that does nothing once its tooled model is gone, nor in a copy."""
-
-    def __init__(self, tooled: TooledModel | None) -> None:
-        self._tooled = weakref.ref(tooled) if tooled is not None else lambda: None
+class _BeforeStep(Inert):
+    def __init__(self, tooled: TooledModel) -> None:
+        self._tooled = weakref.ref(tooled)
 
     def __call__(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         tooled = self._tooled()
         if tooled is not None:
             tooled._before_step(optimizer, args, kwargs)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _BeforeStep:
-        return type(self)(None)
-
-    def __reduce__(self) -> Any:
-        return type(self), (None,)
 
 
 class _AfterStep(_BeforeStep):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from flexlogger.errors import ValueRefusedError
 from flexlogger.model.tooled import TooledModel
 from tests.model.cases import Branches, data, total
 
@@ -76,6 +78,7 @@ def test_due_steps_are_complete_and_nothing_is_compiled_again(how: str) -> None:
         assert sources.keys() == theirs[row].keys()
         for source, stats in sources.items():
             assert stats["norm"] == pytest.approx(theirs[row][source]["norm"], rel=1e-4)
+    expected.remove()
     assert backend.compiled == 1
     assert backend.called == 4, "steps 1, 2, 4 and 5"
 
@@ -91,6 +94,7 @@ def test_a_part_that_is_compiled() -> None:
     assert tooled.latest is not None
     assert tooled.latest.table()["left"].keys() == set(EVERYTHING)
     assert (backend.compiled, backend.called) == (1, 2)
+    tooled.remove()
 
 
 def test_the_stance_is_the_users_again_afterwards() -> None:
@@ -116,3 +120,63 @@ def test_compiling_after_the_model_was_tooled_is_told_and_mends_itself(caplog: p
     assert tooled.latest is not None
     assert tooled.latest.table()["left"].keys() == {"outputs", "grad_out"}
     assert backend.called == 1
+    tooled.remove()
+
+
+# ---- inside the graph
+
+
+@pytest.mark.parametrize("order", ["first of its class", "after another of its class"])
+def test_in_graph_statistics_are_part_of_one_graph(order: str) -> None:
+    torch.manual_seed(0)
+    model = Branches()
+    twin = copy.deepcopy(model)
+    if order != "first of its class":
+        torch.compile(Branches(), backend="aot_eager")(data(4, 6))
+    backend = Counting()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    sources, stats = (
+        ["outputs", "inputs", "grad_in", "grad_out"],
+        ["mean", "std", "norm", "min", "max", "zero_fraction"],
+    )
+    tooled = TooledModel(model, optimizer, sources=sources, stats=stats, every=3, in_graph=True)
+    compiled = torch.compile(model, backend=backend, fullgraph=True)
+    train(compiled, optimizer, 7)
+    assert tooled.status()["unseen"] == []
+    assert tooled.latest is not None
+    assert tooled.latest.step == 6
+    latest = tooled.latest.table()
+    assert (backend.compiled, backend.called) == (2, 7), "one graph for watched steps, one for the others"
+    tooled.remove()
+    assert all(not module._forward_hooks for module in model.modules())
+    expected = TooledModel(
+        twin, twin_optimizer := torch.optim.SGD(twin.parameters(), 1e-3), sources=sources, stats=stats
+    )
+    train(twin, twin_optimizer, 7)
+    assert expected.latest is not None
+    theirs = expected.latest.table()
+    expected.remove()
+    assert latest.keys() == theirs.keys()
+    for row, of in latest.items():
+        assert of.keys() == theirs[row].keys()
+        for source, values in of.items():
+            assert values == pytest.approx(theirs[row][source], rel=1e-3, abs=1e-5), (row, source)
+
+
+def test_in_graph_hooks_are_plain_in_copies() -> None:
+    model = Branches()
+    tooled = TooledModel(model, sources=["outputs"], stats=["max"], in_graph=True)
+    model(torch.ones(2, 6))
+    expected = float(model.first(torch.ones(2, 6)).detach().max())
+    tooled.step()
+    tooled.clear()
+    tooled.step()
+    model(torch.ones(2, 6))
+    copy.deepcopy(model)(torch.full((2, 6), 100.0))
+    pickle.loads(pickle.dumps(model))(torch.full((2, 6), 100.0))
+    assert tooled.table(show=False)["first"]["outputs"]["max"] == pytest.approx(expected)
+
+
+def test_in_graph_takes_moments_only() -> None:
+    with pytest.raises(ValueRefusedError, match="in_graph: outputs: expected no own statistics and no histogram"):
+        TooledModel(Branches(), sources=["outputs"], stats=["histogram"], in_graph=True)

@@ -31,6 +31,7 @@ def hooks_in_torch() -> int:
 
 
 def test_the_seeds_snippet(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(1)
     inputs, targets = torch.rand(2, 20), torch.rand(2, 3)
     model = small()
     TM = TooledModel(model)

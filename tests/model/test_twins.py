@@ -99,7 +99,9 @@ trees = st.recursive(leaves, branches, max_leaves=8)
 
 def hooks(model: nn.Module) -> list[Any]:
     """Everything of modules and parameters in which hooks could hide."""
-    found: list[Any] = [dict(torch_module._global_forward_hooks), dict(torch_module._global_forward_pre_hooks)]
+    found: list[Any] = [
+        dict(value) for name, value in vars(torch_module).items() if name.startswith("_global_") and value is not None
+    ]
     for module in model.modules():
         for name, value in vars(module).items():
             if "hook" in name and isinstance(value, dict):  # weight_norm has some of its own, copied with the model
