@@ -64,6 +64,8 @@ class Drawing:
         self._tell = faults.Once()  # several views read the same files
         self._standby: Standby | None = None
         self._shared: list[View] = []
+        self._dashboards: list[View] = []
+        """Those of the shared ones that windows are drawn by."""
         self._targets: dict[Hashable, list[Target]] = {None: [t for t in views.targets if not t.shared]}
         self._private: dict[Hashable, list[View]] = {}
         self._windows: frozenset[str] = frozenset()
@@ -101,7 +103,11 @@ class Drawing:
             card = View(sink, "card", tail=self._tail("first"), interval=CARD_S, patience=CARD_PATIENCE_S)
             self._shared.append(card)
             self._pipe.add_view(card)
-        self._shared += [self._open(target) for target in self._views.targets if target.shared]
+        for target in self._views.targets:
+            if target.shared:
+                view = self._open(target)
+                self._shared.append(view)
+                self._dashboards += [view] if target.server is not None else []
         for who, targets in self._targets.items():
             if who not in self._private:
                 self._private[who] = [self._open(target) for target in targets]
@@ -131,7 +137,7 @@ class Drawing:
             )
             self._stop()
             self._pipe.stop_views(self._shared)
-            self._shared = []
+            self._shared, self._dashboards = [], []
             self.stand_by()
 
     def _yield(self) -> None:
@@ -139,7 +145,7 @@ class Drawing:
         with self._turn:
             self._stop()
             self._pipe.release_views(self._shared, CLOSE_VIEWS_S)
-            self._shared = []
+            self._shared, self._dashboards = [], []
 
     def _stop(self) -> None:
         self._owner = False
@@ -169,7 +175,7 @@ class Drawing:
     def _open(self, target: Target) -> View:
         stage = AcrossRanks(self._world) if self._identity.ranks == "all" else None
         others = Others(self._tail(self._identity.ranks), stage)
-        view = self._views.open(target, self._identity.env, self.uid, others, self._pipe.status)
+        view = self._views.open(target, self._identity.folder, self._identity.env, self.uid, others, self._pipe.status)
         self._pipe.add_view(view)
         return view
 
@@ -181,7 +187,7 @@ class Drawing:
 
     def add(self, who: Hashable, dashboard: Dashboard) -> None:
         """Feed the sink objects that a declaration brings from code too; its other sinks are the run's own."""
-        targets = [target for target in Views(dashboard).targets if target.config.sink is not None]
+        targets = [target for target in Views(dashboard).targets if target.config.from_code]
         self._targets[who] = targets
         if self.owner:
             self._private[who] = [self._open(target) for target in targets]
@@ -213,7 +219,7 @@ class Drawing:
     def _leave_windows(self) -> None:
         with self._turn:
             self._windows = frozenset()
-            dashboards = [view for view in self._shared if view.name != "card"]
+            dashboards, self._dashboards = self._dashboards, []
             self._shared = [view for view in self._shared if view not in dashboards]
             self._pipe.release_views(dashboards, CLOSE_VIEWS_S)
             if self._ownership is not None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from itertools import count
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+
 from flexlogger.config.model import Dashboard, SinkConfig
+from flexlogger.config.rates import read_every
 from flexlogger.errors import MissingExtraError
 from flexlogger.runs.tail import Tail
 from flexlogger.sinks.base import Sink
+from flexlogger.sinks.chosen import Chosen
+from flexlogger.sinks.function import FunctionSink, function_at
 from flexlogger.sinks.handover import Stage
 from flexlogger.sinks.view import View
 from flexlogger.sinks.visdom import ClientSender, HttpSender, Sender, VisdomSink
@@ -29,8 +35,14 @@ class Others(NamedTuple):
     stage: Stage | None = None
 
 
+_EXTRAS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
+"""Sinks that need a library: what is imported. The extra is called like the sink."""
+_CHOICE = ("only", "not", "every")
+_LOCAL = ("terminal", "memory", "callable")
+
+
 class Target(NamedTuple):
-    """One view that is to be: its config, and where its server is, if it has one."""
+    """One view that is to be: its config, and where its dashboard server is, if it has one."""
 
     config: SinkConfig
     server: Address | None
@@ -38,19 +50,20 @@ class Target(NamedTuple):
     @property
     def shared(self) -> bool:
         """True where it is the same for all processes of a run, so that only one may feed it."""
-        return self.server is not None
+        return self.config.sink is None and self.config.type not in _LOCAL
 
 
 class Views:
     """The views of a declaration. `viz` is a visdom.Visdom object of the user's to draw through.
 
-    Raises ValueRefusedError for an address that cannot be, before anything is opened.
+    Raises ValueRefusedError for an address or a function that cannot be, MissingExtraError where a library is missing,
+    before anything is opened.
     """
 
     def __init__(self, dashboard: Dashboard, viz: Any = None) -> None:
         self._dashboard = dashboard
         self._viz = viz
-        self.targets = [Target(config, self._server(config)) for config in dashboard.sinks]
+        self.targets = [Target(_imported(config), self._server(config)) for config in dashboard.sinks]
 
     @property
     def servers(self) -> list[str]:
@@ -61,27 +74,25 @@ class Views:
         """The dashboard's address; None where no view has one."""
         return f"{self.servers[0]}/env/{quote(env)}" if self.servers else None
 
-    def open(self, target: Target, env: str, uid: str, others: Others, status: Status) -> View:
-        """Start one of them, under a name that the pipe whose `status` this is has no view of yet."""
+    def open(self, target: Target, folder: Path, env: str, uid: str, others: Others, status: Status) -> View:
+        """Start one of them, under a name that the pipe whose `status` this is has no view of yet.
+
+        `folder` is the run's."""
         config, server = target
         names = (config.type if number == 1 else f"{config.type} {number}" for number in count(1))
         name = next(name for name in names if name not in status()["views"])
         repair = f"Start a server with: flexlogger server --port {server.port}" if server is not None else ""
-        return View(self._sink(target, env, uid, status), name, tail=others.tail, stage=others.stage, repair=repair)
+        sink = _chosen(self._sink(target, folder, env, uid, status), config.opts)
+        return View(sink, name, tail=others.tail, stage=others.stage, repair=repair)
 
-    def _sink(self, target: Target, env: str, uid: str, status: Status) -> Sink:
+    def _sink(self, target: Target, folder: Path, env: str, uid: str, status: Status) -> Sink:
         config, server = target
         if config.sink is not None:
             return config.sink  # type: ignore[no-any-return]  # the check saw to its methods
         if server is not None:
             return VisdomSink(self._sender(config, server, env), env, uid)
-        if config.type == "terminal":
-            from flexlogger.sinks.terminal import TerminalSink
-
-            return TerminalSink(**config.opts, health=status)
-        from flexlogger.sinks.memory import MemorySink
-
-        return MemorySink()
+        own = {key: value for key, value in config.opts.items() if key not in _CHOICE}
+        return _MAKE[config.type](own, folder, status)
 
     def _server(self, config: SinkConfig) -> Address | None:
         if config.sink is not None or config.type != "visdom":
@@ -104,6 +115,91 @@ class Views:
 
     def _token(self, config: SinkConfig) -> str | None:
         return token_of(config.opts.get("token") or self._dashboard.token)
+
+
+def _imported(config: SinkConfig) -> SinkConfig:
+    """The same with the function that it names; raises where that, or a library, is not there."""
+    library = _EXTRAS.get(config.type) if config.sink is None else None
+    if library is not None and find_spec(library) is None:
+        raise MissingExtraError(f"sinks: {config.type}", library, config.type)
+    if config.type == "callable" and isinstance(path := config.opts.get("function"), str):
+        return msgspec.structs.replace(config, opts={**config.opts, "function": function_at(path)})
+    return config
+
+
+def _chosen(sink: Sink, opts: Mapping[str, Any]) -> Sink:
+    """What goes before a sink that is not to have everything."""
+    only, without = ([globs] if isinstance(globs := opts.get(key, []), str) else globs for key in ("only", "not"))
+    every = read_every(opts["every"]) if "every" in opts else None
+    if not (only or without or every):
+        return sink
+    return Chosen(sink, only, without, **({every.unit: every.amount} if every is not None else {}))
+
+
+# Each imports its module when it is wanted, not before.
+
+
+def _terminal(opts: Mapping[str, Any], folder: Path, status: Status) -> Sink:
+    from flexlogger.sinks.terminal import TerminalSink
+
+    return TerminalSink(**opts, health=status)
+
+
+def _memory(opts: Mapping[str, Any], folder: Path, status: Status) -> Sink:
+    from flexlogger.sinks.memory import MemorySink
+
+    return MemorySink()
+
+
+def _csv(opts: Mapping[str, Any], folder: Path, status: Status) -> Sink:
+    from flexlogger.sinks.csv import CsvSink
+
+    return CsvSink(_path(opts, folder, "metrics.csv"))
+
+
+def _jsonl(opts: Mapping[str, Any], folder: Path, status: Status) -> Sink:
+    from flexlogger.sinks.jsonl import JsonlSink
+
+    return JsonlSink(_path(opts, folder, "metrics.jsonl"))
+
+
+def _path(opts: Mapping[str, Any], folder: Path, name: str) -> Path:
+    return Path(opts["path"].replace("{run}", folder.name)).expanduser() if "path" in opts else folder / name
+
+
+def _tensorboard(opts: Mapping[str, Any], folder: Path, status: Status) -> Sink:
+    from flexlogger.sinks.tensorboard import TensorBoardSink
+
+    logdir = opts.get("dir")
+    return TensorBoardSink(Path(logdir).expanduser() / folder.name if logdir else folder / "tensorboard")
+
+
+def _wandb(opts: Mapping[str, Any], folder: Path, status: Status) -> Sink:
+    from flexlogger.sinks.wandb import WandbSink
+
+    return WandbSink(folder, **opts)
+
+
+def _mlflow(opts: Mapping[str, Any], folder: Path, status: Status) -> Sink:
+    from flexlogger.sinks.mlflow import MlflowSink
+
+    return MlflowSink(folder, **opts)
+
+
+def _callable(opts: Mapping[str, Any], folder: Path, status: Status) -> Sink:
+    return FunctionSink(opts["function"])
+
+
+_MAKE: dict[str, Callable[[Mapping[str, Any], Path, Status], Sink]] = {
+    "terminal": _terminal,
+    "memory": _memory,
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "tensorboard": _tensorboard,
+    "wandb": _wandb,
+    "mlflow": _mlflow,
+    "callable": _callable,
+}
 
 
 def _visdom_client(where: Address, env: str) -> Any:

@@ -22,6 +22,10 @@ HEAVY = (
     "hydra",
     "omegaconf",
     "sklearn",
+    "tensorboard",
+    "tensorboardX",
+    "wandb",
+    "mlflow",
 )
 
 
@@ -64,16 +68,17 @@ def part(module: str) -> str:
 KNOWS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "records": (),
+    "rows": ("records",),
     "faults": (),
     "screen": (),
     "catalog": ("errors", "records"),
     "config": ("errors", "records", "catalog", "meters.catalog", "model.names", "plots.catalog", "server.names"),
     "meters": ("errors", "records", "catalog", "config.names", "config.torchmetrics_names"),  # lists of names, no more
     "readback": ("errors", "records", "faults"),
-    "plots": ("errors", "records", "faults", "catalog"),
-    "pipe": ("errors", "records", "faults", "runs"),
-    "runs": ("errors", "records", "faults"),
-    "sinks": ("errors", "records", "faults", "screen", "runs", "plots"),
+    "plots": ("errors", "records", "rows", "faults", "catalog"),
+    "pipe": ("errors", "records", "rows", "faults", "runs"),
+    "runs": ("errors", "records", "rows", "faults"),
+    "sinks": ("errors", "records", "rows", "faults", "screen", "runs", "plots"),
     "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
     "report": ("errors", "records", "faults", "runs", "replay", "plots", "server.assets"),
     "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "logger"),
@@ -121,6 +126,7 @@ def test_optional_libraries_are_imported_where_they_are_used(module: str) -> Non
         "inspector",
         "tracking",
         "integrations",
+        "recorder",
     )
     tensors = tensors and module not in ("flexlogger.meters", "flexlogger.meters.catalog")
     allowed = ("torch",) if tensors else ()

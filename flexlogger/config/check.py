@@ -7,18 +7,18 @@ from typing import Any
 
 import msgspec
 
-from flexlogger.catalog import describe
 from flexlogger.config.check_meters import Meter, MeterCheck
 from flexlogger.config.check_model import read_model
 from flexlogger.config.check_plots import Plot, assign, check_x, read_plot, settle
+from flexlogger.config.check_sinks import read_sinks
 from flexlogger.config.environment import as_written, disclose
-from flexlogger.config.fields import LAYOUT, SINKS, TOP
+from flexlogger.config.fields import LAYOUT, TOP
 from flexlogger.config.hyper import plain_data
-from flexlogger.config.model import Dashboard, MeterConfig, SinkConfig
+from flexlogger.config.model import Dashboard, MeterConfig
 from flexlogger.config.names import label_refusal, name_refusal
 from flexlogger.config.phases import MARK, expand
 from flexlogger.config.section import Section, read
-from flexlogger.config.tree import Entry, Items, Leaf, Node, Problems, Table, join, plain
+from flexlogger.config.tree import Entry, Items, Leaf, Problems, Table, join
 from flexlogger.errors import nearest, unknown
 from flexlogger.records import Layout
 
@@ -62,7 +62,7 @@ def check(root: Table, complete: bool, allowed: Iterable[str], problems: Problem
         plots=tuple(plot.definition(top.values.get("max_points", 2000)) for plot in plots.values()),
         meters=(*(meter.config() for meter in meters.values()), *implicit),
         phases=tuple(phases),
-        sinks=_sinks(top, problems),
+        sinks=read_sinks(top, allowed, problems),
         layout=_layout(root, top, plots, complete, problems),
         model=read_model(top, allowed, problems),
         runlog=top.values.get("runlog", True) in (True, "on"),
@@ -126,43 +126,6 @@ def _implicit(
 
 def _remark(meter: MeterConfig) -> str:
     return f"{meter.place}: plots.{meter.name}: no meter goes here, so it shows the last value added as {meter.name!r}"
-
-
-def _sinks(top: Section, problems: Problems) -> tuple[SinkConfig, ...]:
-    if "sinks" not in top.entries:
-        return (SinkConfig("visdom"),)
-    node = top.entries["sinks"].node
-    sinks: list[SinkConfig] = []
-    for index, item in enumerate(node.nodes if isinstance(node, Items) else ()):
-        sink = _sink(item, join("sinks", index), problems)
-        if sink is not None and sink in sinks:
-            problems.add(item.place, join("sinks", index), f"sink {sink.type!r} is there twice")
-        elif sink is not None:
-            sinks.append(sink)
-    return tuple(sinks)
-
-
-def _sink(item: Node, path: str, problems: Problems) -> SinkConfig | None:
-    if isinstance(item, Table) and len(item.entries) == 1:
-        ((name, entry),) = item.entries.items()
-    elif isinstance(item, Leaf) and isinstance(item.value, str):
-        name, entry = item.value, Entry(item.place, Table({}, item.place))
-    elif isinstance(item, Leaf) and _is_sink(item.value):
-        return SinkConfig(type(item.value).__name__, sink=item.value)
-    else:
-        came = describe(plain(item))
-        problems.add(item.place, path, f"expected a sink's name or {{name: options}}, but got {came}")
-        return None
-    if name not in SINKS:
-        problems.add(entry.place, path, unknown("sink", name, SINKS))
-        return None
-    opts = read(entry, join(path, name), SINKS[name], problems, f"option of sink {name}")
-    return SinkConfig(disclose(name), disclose(opts.values))
-
-
-def _is_sink(value: object) -> bool:
-    verbs = ("write", "flush", "close")
-    return not isinstance(value, type) and all(callable(getattr(value, verb, None)) for verb in verbs)
 
 
 def _layout(root: Table, top: Section, plots: dict[str, Plot], complete: bool, problems: Problems) -> Layout:

@@ -30,7 +30,7 @@ TOP = (
     Option("dir", _TEXT, "where run logs are kept; FLEXLOGGER_DIR or ./flexlogger_runs if not given"),
     Option("plots", ("object",), "windows by name"),
     Option("meters", ("object",), "what is measured, by name"),
-    Option("sinks", ("array",), "views to feed, as names or {name: options}: visdom, terminal, memory", ["visdom"]),
+    Option("sinks", ("array",), "views to feed, as names or {name: options}", ["visdom"]),
     Option("layout", ("object",), "how windows are placed"),
     Option("model", ("object",), "what a TooledModelLogger that shares the run collects of its model, and how often"),
     Option("max_points", _WHOLE, "most points of a trace that a window keeps", 2000, minimum=4),
@@ -79,18 +79,49 @@ LAYOUT = (
     Option("order", ("array",), "names of plots, first to last", items=_TEXT),
 )
 
+_CHOICE = (
+    Option("only", ("string", "array"), "globs: the names that it is given; all if not given", items=_TEXT),
+    Option("not", ("string", "array"), "globs: names that it is not given", items=_TEXT),
+    Option("every", _TEXT, "how far apart a name's values are, such as 10 steps or 30 s; all if not given"),
+)
+"""What every sink takes."""
+_FILE = Option("path", _TEXT, "the file, {run} in it being the run's id; in the run's folder if not given")
+
 SINKS: dict[str, tuple[Option, ...]] = {
     "visdom": (
         Option("client", _TEXT, "who talks to the server: we do, or the visdom package", "http", ("http", "package")),
         _SERVER,
         _PORT,
         _TOKEN,
+        *_CHOICE,
     ),
     "terminal": (
         Option("total", ("number",), "steps the whole run will have; tells how long it will take", minimum=1),
         Option("epoch", ("number",), "steps of an epoch; tells how long this one will take", minimum=1),
+        *_CHOICE,
     ),
-    "memory": (),
+    "memory": _CHOICE,
+    "csv": (_FILE, *_CHOICE),
+    "jsonl": (_FILE, *_CHOICE),
+    "tensorboard": (
+        Option("dir", _TEXT, "TensorBoard's logdir, the run being a folder in it; in the run's folder if not given"),
+        *_CHOICE,
+    ),
+    "wandb": (
+        Option("project", _TEXT, "W&B's project; ours if not given"),
+        Option("entity", _TEXT, "W&B's user or team"),
+        Option("mode", _TEXT, "whether it is sent; WANDB_MODE if not given", "online", ("online", "offline")),
+        *_CHOICE,
+    ),
+    "mlflow": (
+        Option("uri", _TEXT, "tracking server or database; MLFLOW_TRACKING_URI if not given"),
+        Option("experiment", _TEXT, "MLflow's experiment; the project if not given"),
+        *_CHOICE,
+    ),
+    "callable": (
+        Option("function", _TEXT, "dotted path of a function that is called with each record", required=True),
+        *_CHOICE,
+    ),
 }
 
 __all__ = ["DISPLAY", "LAYOUT", "METER", "MODEL", "PLOT", "SINKS", "TOP"]

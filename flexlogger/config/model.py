@@ -28,11 +28,17 @@ class MeterConfig(msgspec.Struct, frozen=True):
 
 
 class SinkConfig(msgspec.Struct, frozen=True):
-    """One view: `type` is visdom, terminal or memory; `opts` are its own. A sink object from code stands in `sink`."""
+    """One view: `type` is its name in configs, `opts` are its own options and those that every sink takes. A sink
+    object from code stands in `sink`."""
 
     type: str
     opts: dict[str, Any] = {}
     sink: Any = None
+
+    @property
+    def from_code(self) -> bool:
+        """True where it holds an object that only this process has."""
+        return self.sink is not None or callable(self.opts.get("function"))
 
     def __repr__(self) -> str:
         return _repr_without_secrets(self)
@@ -89,7 +95,7 @@ def _repr_without_secrets(struct: msgspec.Struct) -> str:
 def _hidden(key: str, value: Any) -> str:
     if key == "token" and value is not None:
         return "'…'"
-    if key == "server" and value is not None:
+    if key in ("server", "uri") and value is not None:
         return repr(re.sub(r"//[^/@]*@", "//…@", value))
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name!r}: {_hidden(name, item)}" for name, item in value.items()) + "}"

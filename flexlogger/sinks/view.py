@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ class View:
     """Runs one sink in a thread of its own, fed with what is already in the run log.
 
     `tail` reads what other processes wrote into the run: first all of it, then what is new, once a second; `stage`
-    is what items go through on their way. A sink whose flush fails is tried again after a pause that doubles up to
-    `patience` seconds, or as soon as somebody waits for it; `repair` is the hint shown in the one warning.
+    is what items go through on their way. A sink whose write or flush fails is tried again after a pause that doubles
+    up to `patience` seconds, or as soon as somebody waits for it; `repair` is the hint shown in the one warning.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class View:
         self._away_s = 0.0
         self._last_error = ""
         self._flushes = 0
+        self._taking: Iterator[Sequence[Item]] | None = None
+        self._refused: Sequence[Item] | None = None
         self._asked: list[threading.Event] = []
         self._hurry = False
         self._stopping = False
@@ -122,8 +124,8 @@ class View:
 
     def status(self) -> dict[str, Any]:
         """Health: ok, consecutive failures, the last error, how often and for how many seconds in all (until the try
-        that succeeded) it was away, flushes done, items never shown, lines found damaged; and what the sink knows of
-        the first values that were not finite."""
+        that succeeded) it was away, flushes done, items never shown, lines found damaged, values that the sink has no
+        place for; and what it knows of the first values that were not finite."""
         away = self._failures > 0
         return {
             "ok": not away,
@@ -135,6 +137,7 @@ class View:
             "unseen": self._handover.unseen,
             "damaged": self._handover.damaged,
             "behind": self._handover.behind,
+            "left_out": dict(getattr(self._sink, "left_out", {})),
             "nonfinite": dict(getattr(self._sink, "nonfinite", {})),
         }
 
@@ -160,15 +163,42 @@ class View:
         look = hurry or self._clock() >= self._look_at
         if look:
             self._look_at = self._clock() + OTHERS_S
-        for batch in self._handover.take(others=look):
-            self._sink.write(batch)
-        if self._stopping or (not hurry and self._clock() < self._due):
+        waits = not hurry and self._clock() < self._due
+        if waits and self._refused is not None:
             return
-        if self._flush():
+        try:
+            self._write(look)
+        except SinkError as error:
+            self._failed(error)
+            return
+        if not (self._stopping or waits) and self._flush():
             for event in asked:
                 event.set()
             with self._lock:
                 self._asked = [event for event in self._asked if not event.is_set()]
+
+    def _write(self, look: bool) -> None:
+        """Hand all that waits to the sink, first of all what it refused and what was to follow that."""
+        if self._refused is not None:
+            self._write_refused()
+        if self._taking is not None:
+            self._write_from(self._taking)
+        self._taking = self._handover.take(others=look)
+        self._write_from(self._taking)
+        self._taking = None
+
+    def _write_from(self, batches: Iterator[Sequence[Item]]) -> None:
+        for self._refused in batches:
+            self._write_refused()
+
+    def _write_refused(self) -> None:
+        assert self._refused is not None
+        batch, self._refused = self._refused, None
+        try:
+            self._sink.write(batch)
+        except SinkError:
+            self._refused = batch
+            raise
 
     def _flush(self) -> bool:
         started = self._clock()
@@ -182,7 +212,7 @@ class View:
             self._failed(SinkError(f"the {self.name} view failed ({type(error).__name__})"))
             return False
         if self._failures:
-            faults.log.warning("flexlogger: %s is back; its windows are drawn again in full", self.name)
+            faults.log.warning("flexlogger: %s is back; what it missed is shown now", self.name)
             self._away_s += self._clock() - self._away_since
         self._failures = 0
         self._last_error = ""

@@ -79,11 +79,11 @@ def plan(
 
 
 def _in_mode(dashboard: Dashboard, mode: str | None) -> Dashboard:
-    """Offline draws on no dashboard; disabled leaves nothing at all behind."""
+    """Offline draws on no dashboard and talks to no tracker; disabled leaves nothing at all behind."""
     if mode == "disabled":
         return msgspec.structs.replace(dashboard, sinks=(), runlog=False)
     if mode == "offline":
-        kept = tuple(sink for sink in dashboard.sinks if sink.type != "visdom")
+        kept = tuple(sink for sink in dashboard.sinks if sink.type not in ("visdom", "wandb", "mlflow"))
         return msgspec.structs.replace(dashboard, sinks=kept)
     return dashboard
 
