@@ -12,7 +12,8 @@ from torch import nn
 
 from flexlogger import faults
 from flexlogger.model.eager import EAGER
-from flexlogger.model.gather import Buffers, Gather, Wanted
+from flexlogger.model.flat import Buffers
+from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.in_backward import Capture
 from flexlogger.model.in_graph import GraphProbe
 from flexlogger.model.parameters import ParameterReader

@@ -1,4 +1,4 @@
-"""What torch calls: small objects that do nothing in a copy or a pickle of what they hang on, nor once nobody is there."""
+"""What torch calls: small objects that do nothing in copies and pickles of what they hang on."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Leaving:
         return Part(partial(list, marks), partial(_rows, self._copy(rows), None))
 
     def raw_rows(self, found: Sequence[tuple[Mark, int, list[torch.Tensor]]], groups: sharded.Groups) -> Part:
-        """Raw columns of tensors on one device, with their numbers of entries; parts of them, where there are groups."""
+        """Raw columns of tensors on one device with their numbers of entries; of parts, where there are groups."""
         marks = [mark for mark, _, _ in found]
         matrix, sizes = stacked([raw for _, _, raw in found]), [n for _, n, _ in found]
         if groups:
