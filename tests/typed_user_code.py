@@ -48,6 +48,25 @@ def train(folder: Path) -> dict[str, list[str]]:
     return other.get_definitions()
 
 
+def inside(model: torch.nn.Module, stat: FlexLogger) -> float:
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    tooled = flexlogger.TooledModel(
+        model, optimizer, sources={"grads": ["norm", torch.median]}, layers=[torch.nn.Linear]
+    )
+    table = tooled.table(show=False)
+    with flexlogger.TooledModelLogger(
+        model, optimizer, "by_metric", logger=stat, budget="1%", stop_on_nan=True
+    ) as layers:
+        try:
+            steps: int = layers.step(log=True, at=3)
+        except flexlogger.NonFiniteError as error:
+            raise SystemExit(str(error)) from error
+        layers.add()
+        layers.log(steps)
+        layers.reset()
+    return table["0"]["grads"]["norm"]
+
+
 def track(model: torch.nn.Module, folder: Path) -> str:
     with wandb.init(project="demo", tags=["a"], config={"lr": 0.1}, dir=folder, resume="allow", mode="offline") as run:
         wandb.define_metric("val/*", summary="min,last", step_metric="epoch")
