@@ -18,12 +18,13 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 
+from docs import gallery_further
 from docs.screenshot import photograph
 from flexlogger.logger import FlexLogger
 from flexlogger.server.process import start_server
 
 PICTURE = Path(__file__).parent / "img" / "plots.png"
-HEIGHT = 1730
+HEIGHT = 2990
 NAMES = [str(digit) for digit in range(10)]
 CONFIG: dict[str, Any] = {
     "layout": {"columns": 3, "height": 300},
@@ -41,6 +42,7 @@ CONFIG: dict[str, Any] = {
         "table": {"type": "table"},
         "plotly": {"type": "plotly"},
         "matplotlib": {"type": "matplotlib"},
+        **gallery_further.PLOTS,
     },
     "meters": {
         "train_loss": {"type": "AverageValueMeter", "target": "line", "display": {"band": "std"}},
@@ -90,6 +92,7 @@ def feed(stat: FlexLogger) -> None:
     stat.add({"text": "Shown as it is written:\n\n  net   64 → 10, softmax\n  data  <noisy> digits, σ = 0.45"})
     rows = [{"digit": d, "recall": float(recalls[d]), "samples": int((truth == d).sum())} for d in range(10)]
     stat.add({"table": rows, "plotly": _violins(random)})
+    gallery_further.feed(stat, random, digits, scores)
     stat.log(600)
 
 

@@ -27,13 +27,16 @@ Kind = Literal[
     "text",  # str
     "table",  # str: JSON {"columns": [str], "rows": [[...]]}
     "figure",  # str: JSON {"data": [...], "layout": {...}}, a plotly figure
+    "video",  # str: the data URI of an encoded video
+    "audio",  # str: the data URI of an encoded sound
     "any",  # not declared: the first value decides
 ]
 """What shape of value a meter output is; it decides which plots can draw it."""
 
 
 class Datum(msgspec.Struct, frozen=True):
-    """One value that is not a scalar: an own, read-only array, or a string (kinds text, table, figure).
+    """One value that is not a scalar: an own, read-only array, or a string (kinds text, table, figure, video,
+    audio).
 
     Arrays are C-contiguous and little-endian. Images hold uint8. `captions` are what is said about the value: one of
     an image or histogram, one of each image of a batch.

@@ -74,6 +74,19 @@ def _candidates(plot: str, classes: int) -> Iterator[Maker]:
         "table": lambda p, g: ([{"what": "progress", "value": round(p, 2)}],),
         "curve": lambda p, g: (torch.stack([torch.linspace(0, 1, 20), torch.linspace(0, 1, 20) ** (1 - p / 2)]),),
         "plotly": lambda p, g: ({"data": [{"type": "scatter", "y": [1, 3, 2]}], "layout": {}},),
+        "boxplot": lambda p, g: (torch.randn(100, classes, generator=g),),
+        "surface": _hills,
+        "contour": _hills,
+        "quiver": lambda p, g: (dict(zip("uv", torch.randn(2, 8, 8, generator=g), strict=True)),),
+        "stem": lambda p, g: (torch.rand(classes, generator=g),),
+        "pie": lambda p, g: (torch.rand(classes, generator=g),),
+        "mesh": lambda p, g: (torch.rand(60, 3, generator=g),),
+        "video": lambda p, g: (torch.rand(10, 3, 16, 16, generator=g),),
+        "audio": lambda p, g: (torch.sin(torch.arange(22050) * 440 * 2 * math.pi / 44100),),
+        "svg": lambda p, g: ('<svg viewBox="0 0 9 9"><circle cx="5" cy="5" r="4"/></svg>',),
+        "properties": lambda p, g: ([{"name": "progress", "value": round(p, 2)}],),
+        "embeddings": lambda p, g: (torch.randn(60, 8, generator=g),),
+        "network": lambda p, g: ([{"source": "input", "target": "net"}, {"source": "net", "target": "output"}],),
     }
     if plot in by_plot:
         yield by_plot[plot]
@@ -88,6 +101,11 @@ def _candidates(plot: str, classes: int) -> Iterator[Maker]:
 def _logits(progress: float, classes: int, generator: torch.Generator) -> torch.Tensor:
     noise = torch.randn(64, classes, generator=generator)
     return noise + 4 * progress * torch.eye(classes)[torch.arange(64) % classes]
+
+
+def _hills(progress: float, generator: torch.Generator) -> tuple[torch.Tensor]:
+    across = torch.linspace(-3, 3, 20)
+    return (torch.exp(-(across[:, None] ** 2) - (across - progress) ** 2),)
 
 
 def _number(progress: float, generator: torch.Generator) -> tuple[float]:

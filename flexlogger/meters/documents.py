@@ -1,4 +1,4 @@
-"""Values that travel as text or as one picture: strings, tables, plotly's and matplotlib's figures."""
+"""Values that travel as text or as one picture: strings, files, tables, plotly's and matplotlib's figures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from flexlogger.meters.base import Payload
+from flexlogger.meters.files import file
 from flexlogger.records import Kind
 
 
 def document(value: Any, kind: Kind) -> Payload | None:
-    """Return a text, table, figure or rendered picture as it travels, or None if the value is none of these.
+    """Return a text, file, table, figure or rendered picture as it travels, or None if the value is none of these.
 
     Everything is read now: whatever changes the value later does not change the payload.
 
@@ -23,6 +24,8 @@ def document(value: Any, kind: Kind) -> Payload | None:
     """
     if kind in ("any", "text") and isinstance(value, str):
         return Payload("text", value)
+    if (found := file(value, kind)) is not None:
+        return found
     if kind in ("any", "image", "images") and _is_matplotlib(value):
         picture = rendered(value)
         return Payload("images", picture[None]) if kind == "images" else Payload("image", picture)

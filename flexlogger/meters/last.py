@@ -16,8 +16,8 @@ class LastValueMeter(ScalarMeter):
 
     `kind` says what values to expect (see `flexlogger.records.Kind`); with "any" their shape decides, where (H, W) is a
     matrix and (3, H, W) an image. Kinds image and images take both; see `flexlogger.meters.pixels` for ranges. Tensors
-    are copied at `add` on their device, tables and figures are read at `add`. Several arguments are one list, keyword
-    arguments one dict.
+    are copied at `add` on their device; tables, figures and files (`pathlib.Path` of a video, sound or SVG) are read at
+    `add`. Several arguments are one list, keyword arguments one dict.
 
     Raises ValueRefusedError at `add` for a value that is not of the `kind`.
 

@@ -36,9 +36,11 @@ _EXPECTED = {
     "text": "a string",
     "table": "a table: a DataFrame, a list of dicts, a dict of lists, or {columns, rows}",
     "figure": "a plotly figure, or its {data, layout}",
+    "video": "a video: the path of a file (frames are of kind images)",
+    "audio": "a sound: the path of a file (a waveform is of kind vector, in stereo matrix)",
     "any": "a number, a string, an array or tensor, a table or a figure",
 }
-_STRINGS = ("text", "table", "figure")
+_STRINGS = ("text", "table", "figure", "video", "audio")
 
 
 def interpret(value: Any, kind: Kind = "any") -> dict[str, Any]:

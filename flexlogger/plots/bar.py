@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 
+from flexlogger.plots.entries import Entries, counted_out, entries
 from flexlogger.plots.style import PALETTE, compact, empty, figure, layout, literal, numbers
 from flexlogger.plots.window import Feed, Window
 from flexlogger.records import Panel
@@ -22,7 +22,7 @@ class BarPlot:
 
     def draw(self, window: Window) -> Panel:
         """Draw the entries of all meters, one colour per meter; where meters have none, one bar per scalar."""
-        rows = _rows(window)
+        rows = entries(window)
         look = layout(window)
         look["barmode"] = "stack" if window.plot.opts.get("stacked") else "group"
         look["bargap"] = 0.25
@@ -31,12 +31,12 @@ class BarPlot:
         data = self._entries(window, rows, look) if rows else self._scalars(window, look)
         return figure(window, data, look if any(len(trace["x"]) for trace in data) else empty(look))
 
-    def _entries(self, window: Window, rows: list[_Row], look: dict[str, Any]) -> list[dict[str, Any]]:
+    def _entries(self, window: Window, rows: list[Entries], look: dict[str, Any]) -> list[dict[str, Any]]:
         places: dict[str, int] = {}
         for row in rows:
             for part in row.parts:
                 places.setdefault(part, len(places))
-        look["xaxis"] |= ticks(_labels(window, rows[0].feed) or _told(list(places)), len(places))
+        look["xaxis"] |= ticks(_labels(window, rows[0].feed) or counted_out(list(places)), len(places))
         legend = dict(enumerate(window.plot.opts.get("legend", ())))
         few = len(places) * len(rows) <= _FEW
         return [
@@ -54,38 +54,6 @@ class BarPlot:
         colors: Any = [feed.color for _, feed, _ in scalars] if several else PALETTE[0]
         bar = _bar(literal(window.title), np.arange(len(values)), values, colors, len(values) <= _FEW)
         return [bar | {"showlegend": False}]
-
-
-class _Row(msgspec.Struct, frozen=True):
-    """The entries of one meter: their names, which are numbers where nobody has named them, and their values."""
-
-    name: str
-    feed: Feed
-    parts: Sequence[str]
-    values: Any
-
-
-def _rows(window: Window) -> list[_Row]:
-    """Return the meters with entries: a vector, or scalars that are its parts, which is how a short one is logged.
-
-    Scalars stay single bars where one of the meters is no more than a scalar.
-    """
-    rows = [
-        _Row(name, feed, [str(index) for index in range(np.size(latest.value))], latest.value)
-        for name, feed, latest in window.values("vector")
-    ]
-    parts = [(feed, {s[1:]: v.value for s, v in feed.latest.items() if v.kind == "scalar"}) for feed in window.feeds]
-    filled = [(feed, values) for feed, values in parts if values]
-    if not rows and any("" in values for _, values in filled):
-        return []
-    return rows + [
-        _Row(f.meter.name, f, list(values), list(values.values())) for f, values in filled if "" not in values
-    ]
-
-
-def _told(parts: list[str]) -> list[str]:
-    """Return the names of entries unless they only count them."""
-    return [] if parts == [str(index) for index in range(len(parts))] else parts
 
 
 def _labels(window: Window, feed: Feed | None) -> Sequence[Any]:

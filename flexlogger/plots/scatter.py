@@ -10,7 +10,8 @@ from flexlogger.plots.style import PALETTE, compact, empty, figure, layout, lite
 from flexlogger.plots.window import Array, Feed, Window
 from flexlogger.records import Panel
 
-_CLASSES = 32  # classes up to which each has a colour of its own
+CLASSES = 32
+"""Classes up to which each has a colour of its own."""
 
 
 class ScatterPlot:
@@ -26,12 +27,12 @@ class ScatterPlot:
             points = latest.value[np.isfinite(latest.value).all(axis=1)].astype(np.float64)
             classes = np.unique(points[:, 2]) if points.shape[1] == 3 else np.zeros(0)
             prefix = f"{name}." if len(clouds) > 1 else ""
-            if 0 < len(classes) <= _CLASSES:
+            if 0 < len(classes) <= CLASSES:
                 data += [_class(window, feed, prefix, points, value) for value in classes.tolist()]
             else:
-                data.append(_cloud(window, name, points, feed.color))
-            if len(classes) > _CLASSES:
-                data[-1]["marker"] |= _colour_scale(points[:, 2])
+                data.append(cloud(window, name, points, feed.color))
+            if len(classes) > CLASSES:
+                data[-1]["marker"] |= colour_scale(points[:, 2])
         look = layout(window) | {"hovermode": "closest"}
         return figure(window, data, look if data else empty(look))
 
@@ -40,15 +41,17 @@ def _class(window: Window, feed: Feed, prefix: str, points: Array, value: float)
     names = window.plot.opts.get("legend") or feed.meter.labels
     known = value.is_integer() and 0 <= value < len(names)
     name = str(names[int(value)]) if known else compact(value)
-    return _cloud(window, prefix + name, points[points[:, 2] == value], PALETTE[int(value) % len(PALETTE)])
+    return cloud(window, prefix + name, points[points[:, 2] == value], PALETTE[int(value) % len(PALETTE)])
 
 
-def _colour_scale(values: Array) -> dict[str, Any]:
+def colour_scale(values: Array) -> dict[str, Any]:
+    """Return a marker's colours by a number, and the bar that tells them."""
     bar = {"thickness": 10, "outlinewidth": 0, "ticks": "", "tickfont": {"size": 10}}
     return {"color": numbers(values), "colorscale": "Viridis", "showscale": True, "colorbar": bar}
 
 
-def _cloud(window: Window, name: str, points: Array, color: str) -> dict[str, Any]:
+def cloud(window: Window, name: str, points: Array, color: str) -> dict[str, Any]:
+    """Return points (N, 2 or more) of one colour as a trace."""
     size = window.plot.opts.get("markersize", 7)
     return {
         "type": "scatter",

@@ -37,7 +37,8 @@
     }
   };
 
-  // visdom's page takes over hidden traces and zooms when data arrives; this, what the user has done since.
+  // visdom's page takes over hidden traces and zooms when data arrives; this, what the user has done since, and how
+  // a figure in space was turned.
   const keep = (pane, data, layout) => {
     for (const trace of pane.data ? data : []) {
       const shown = pane.data.find((one) => one.name === trace.name);
@@ -47,6 +48,8 @@
       const zoomed = pane.layout[axis]?.autorange === false && layout[axis]?.autorange !== false;
       if (zoomed) layout[axis] = pane.layout[axis];
     }
+    const camera = pane.layout?.scene?.camera;
+    if (camera && layout.scene) layout.scene.camera = camera;
     return layout;
   };
 

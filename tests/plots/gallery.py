@@ -7,6 +7,7 @@ import json
 import numpy as np
 
 from flexlogger.records import Datum, Definition, Item, Layout, MeterDef, Output, PlotDef, Record
+from tests.plots import further
 
 T0 = 1_763_659_872.0
 ANIMALS = ("cat", "dog", "bird", "fish")
@@ -32,6 +33,7 @@ PLOTS = (
     PlotDef("figure", "matplotlib", {}),
     PlotDef("counts", "bar", {}),
     PlotDef("empty", "line", {"xlabel": "step"}),
+    *further.PLOTS,
 )
 _CURVE = (Output(""), Output(".curve", "curve", drawn=False))
 METERS = (
@@ -60,6 +62,7 @@ METERS = (
     MeterDef("seen", "SumMeter", "counts"),
     MeterDef("skipped", "SumMeter", "counts"),
     MeterDef("later", "LastValueMeter", "empty"),
+    *further.METERS,
 )
 
 STEPS = 120
@@ -134,6 +137,7 @@ def _data(random: np.random.Generator) -> list[Datum]:
         Datum("test_pr", "curve", np.stack((x, 1 - 0.6 * x**6))),
         Datum("surface", "figure", json.dumps(figure)),
         Datum("figure", "image", _picture()),
+        *further.data(),
     ]
 
 

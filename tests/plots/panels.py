@@ -25,8 +25,24 @@ VALUES: dict[str, tuple[Kind, Any]] = {
     "curve": ("curve", np.array([[0.0, np.nan, 1.0], [0.0, 0.5, np.inf]])),
     "plotly": ("figure", FIGURE),
     "matplotlib": ("image", np.zeros((30, 40, 4), np.uint8)),
+    "boxplot": ("matrix", np.array([[1.0, np.nan], [2.0, 5.0], [np.inf, 3.0]])),
+    "surface": ("matrix", np.array([[1.0, np.nan], [-np.inf, 0.5]])),
+    "contour": ("matrix", np.array([[1.0, np.nan], [-np.inf, 0.5]])),
+    "quiver": ("matrix", {".u": np.array([[1.0, np.nan]]), ".v": np.array([[0.5, 1.0]])}),
+    "stem": ("vector", np.array([1.0, np.inf, np.nan])),
+    "pie": ("vector", np.array([1.0, 3.0, np.nan])),
+    "mesh": ("matrix", {".vertices": np.eye(4, 3), ".faces": np.array([[0, 1, 2], [0, 2, 3]])}),
+    "video": ("images", np.zeros((3, 5, 7, 3), np.uint8)),
+    "audio": ("vector", np.array([0.0, 0.5, np.nan, -2.0])),
+    "svg": ("text", "<svg viewBox='0 0 9 9'><circle r='4'/></svg>"),
+    "properties": ("table", TABLE),
+    "embeddings": ("matrix", np.array([[0.0, 1.0, 0.0, 1.0], [np.nan, 2.0, 1.0, 1.0], [2.0, 3.0, 1.0, 0.0]])),
+    "network": ("matrix", np.array([[0, 1], [1, 2]])),
 }
-FIGURES = sorted(set(PLOTS) - {"image", "images", "text", "table", "matplotlib"})
+PANES = ("text", "table", "video", "audio", "svg")
+FIGURES = sorted(set(PLOTS) - {"image", "images", "matplotlib", "properties", *PANES})
+FLAT = sorted(set(FIGURES) - {"plotly", "surface", "mesh", "pie", "embeddings", "network"})
+"""Figures with an x and a y axis."""
 
 
 def drawn(plot: PlotDef, meters: list[MeterDef], *records: Record, layout: Layout | None = None) -> Panel:
@@ -53,8 +69,11 @@ def panel_of(kind: str, opts: dict[str, Any] | None = None, layout: Layout | Non
         records = [Record(7, 0.0, {"m": 1.0 if value is None else value})]
         return drawn(plot, [MeterDef("m", "M", "p")], *records, layout=layout)
     of, usual = VALUES[kind]
-    record = Record(7, 0.0, {}, (Datum("m", of, usual if value is None else value),))
-    return drawn(plot, [MeterDef("m", "M", "p", (Output("", of),))], record, layout=layout)
+    chosen = usual if value is None else value
+    parts = chosen if isinstance(chosen, dict) else {"": chosen}
+    record = Record(7, 0.0, {}, tuple(Datum(f"m{suffix}", of, part) for suffix, part in parts.items()))
+    outputs = tuple(Output(suffix, of) for suffix in parts)
+    return drawn(plot, [MeterDef("m", "M", "p", outputs)], record, layout=layout)
 
 
 def lines(opts: dict[str, Any], *series: tuple[str, list[float]], **meter: Any) -> Panel:

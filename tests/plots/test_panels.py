@@ -11,7 +11,7 @@ from flexlogger.plots.board import Board
 from flexlogger.plots.catalog import PLOTS
 from flexlogger.plots.style import BESIDE, PALETTE
 from flexlogger.records import Datum, Definition, Layout, MeterDef, Output, PlotDef, Record
-from tests.plots.panels import FIGURES, VALUES, drawn, lines, panel_of
+from tests.plots.panels import FIGURES, FLAT, PANES, VALUES, drawn, lines, panel_of
 
 
 class TestEveryType:
@@ -25,7 +25,7 @@ class TestEveryType:
         panel = drawn(PlotDef("p", kind), [MeterDef("m", "M", "p", (Output("", VALUES.get(kind, ["scalar"])[0]),))])
         assert "no values yet" in json.dumps([panel.data, panel.layout]) or "no image yet" in str(panel.data)
 
-    @pytest.mark.parametrize("kind", sorted({*FIGURES, "text", "table"}))
+    @pytest.mark.parametrize("kind", sorted({*FIGURES, *PANES, "properties"}))
     def test_a_size_is_said_only_where_it_was_asked_for(self, kind: str):
         assert set(panel_of(kind).opts) == {"title"}
         assert panel_of(kind, {"width": 300}).opts == {"title": "p", "width": 300}
@@ -45,13 +45,13 @@ class TestEveryType:
 
     @pytest.mark.parametrize("kind", FIGURES)
     def test_the_users_layout_has_the_last_word(self, kind: str):
-        panel = panel_of(kind, {"layout": {"xaxis": {"nticks": 3}, "font": {"size": 20}}, "showlegend": True})
-        assert panel.layout["xaxis"]["nticks"] == 3
+        panel = panel_of(kind, {"layout": {"margin": {"pad": 3}, "font": {"size": 20}}, "showlegend": True})
+        assert panel.layout["margin"]["pad"] == 3
         assert panel.layout["font"]["size"] == 20
         assert panel.layout["showlegend"] is True
         assert panel_of(kind, {"layoutopts": {"plotly": {"bargap": 0.7}}}).layout["bargap"] == 0.7
 
-    @pytest.mark.parametrize("kind", sorted(set(FIGURES) - {"plotly"}))
+    @pytest.mark.parametrize("kind", FLAT)
     def test_axes_do_as_they_are_told(self, kind: str):
         opts = {"xlabel": "<x>", "ytype": "log", "xtickmin": 1, "xtickmax": 100, "ytickmin": 1, "ytickmax": 100}
         layout = panel_of(kind, opts).layout
