@@ -17,6 +17,7 @@ import torch
 
 import flexlogger.runs as wandb
 from flexlogger import FlexLogger, ValueRefusedError
+from flexlogger.errors import ArtifactError
 from flexlogger.records import Record
 from flexlogger.runs.reader import RunReader
 from flexlogger.server.process import ServerProcess
@@ -139,3 +140,15 @@ def test_who_leaves_a_shared_run_and_takes_it_up_again_goes_on_at_the_next_step(
         again.log({"x": 3.0})
     stat.close()
     assert RunReader(run.dir).series("x").steps.tolist() == [0, 1, 2, 3]
+
+
+# ---- artifacts
+
+
+def test_an_artifact_without_files_is_a_folder_that_is_there(tmp_path: Path) -> None:
+    with wandb.init(mode="offline") as run:
+        run.log_artifact(wandb.Artifact("empty", type="dataset"))
+        assert list(Path(run.use_artifact("empty").download(tmp_path / "copy")).iterdir()) == []
+        (tmp_path / "taken").touch()
+        with pytest.raises(ArtifactError, match=r"artifact empty:v0 cannot be copied to .*taken"):
+            run.use_artifact("empty").download(tmp_path / "taken")

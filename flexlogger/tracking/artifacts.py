@@ -204,6 +204,11 @@ class Artifact:
         manifest = self._version()
         folder = Path(root) if root is not None else Path(DOWNLOADS, self.name, manifest.version)
         assert self._store is not None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = f"cannot be copied to {folder} ({error.strerror or error})"
+            raise ArtifactError(f"artifact {self._called()} {why}") from error
         with Progress(f"copying {self._called()}", sum(entry.size for entry in entries)) as progress:
             for entry in entries:
                 target = folder / entry.path
