@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from flexlogger.model.tooled import TooledModel
     from flexlogger.monitor.state_monitor import StateMonitor
     from flexlogger.plots.catalog import PlotInfo, plot_info, plot_types
+    from flexlogger.recorder.helper import RecorderHelper
+    from flexlogger.recorder.recorder import Recorder, WandbRecorder
 
 __version__ = "0.1.0"
 
@@ -51,6 +53,9 @@ _HOME = {
     "plot_info": "plots.catalog",
     "plot_types": "plots.catalog",
     "StateMonitor": "monitor.state_monitor",
+    "Recorder": "recorder.recorder",
+    "RecorderHelper": "recorder.helper",
+    "WandbRecorder": "recorder.recorder",
     "TooledModel": "model.tooled",
     "TooledModelLogger": "model.modellogger",
     "ParallelHandler": "inspector.handler",
@@ -84,6 +89,8 @@ __all__ = [
     "PlotInfo",
     "PresetInfo",
     "RanksError",
+    "Recorder",
+    "RecorderHelper",
     "RunLogError",
     "ServerError",
     "SinkError",
@@ -92,6 +99,7 @@ __all__ = [
     "TooledModelLogger",
     "UnknownNameError",
     "ValueRefusedError",
+    "WandbRecorder",
     "WireError",
     "get_preset_logger",
     "meter_info",

@@ -1,0 +1,1 @@
+"""Decorators that record what functions return, and a table that grows by a row a validation."""
