@@ -11,6 +11,7 @@ from typing import Any
 from flexlogger import faults
 from flexlogger.pipe.base import Outlet
 from flexlogger.records import Definition, End, Event, Item, Record
+from flexlogger.rows import Packed
 from flexlogger.runs.segment import SegmentWriter
 
 RETRY_S = (0.5, 30.0)
@@ -119,8 +120,11 @@ class Feed:
             )
 
     def _deliver(self) -> None:
-        batch, self._undelivered = self._undelivered, []
+        undelivered, self._undelivered = self._undelivered, []
         path, self._delivered = (self.writer.path, self.writer.offset) if self.writer is not None else (None, 0)
+        if not self.views:
+            return
+        batch = Packed(undelivered)
         for view in self.views:
             view.offer(batch, path, self._delivered)
 

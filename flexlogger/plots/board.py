@@ -15,12 +15,13 @@ from flexlogger.errors import FlexLoggerError
 from flexlogger.plots.assembly import Colors, assemble, settle, size_of
 from flexlogger.plots.base import load
 from flexlogger.plots.routing import Route, Router
-from flexlogger.plots.store import MAX_LINES, Rows, Store
+from flexlogger.plots.store import MAX_LINES, Store
 from flexlogger.plots.text import page
 from flexlogger.plots.thinning import Floats
 from flexlogger.plots.trace import Trace
 from flexlogger.plots.window import Latest, Window, shape_problem
 from flexlogger.records import Datum, Definition, End, Event, Item, Kind, Panel, Record
+from flexlogger.rows import Rows
 
 log = logging.getLogger("flexlogger")
 
@@ -70,6 +71,9 @@ class Board:
 
     def write(self, items: Sequence[Item]) -> None:
         """Take items in log order."""
+        if isinstance(items, Rows):
+            self._rows(items)
+            return
         group: list[Record] = []
         names: tuple[str, ...] = ()
         for item in items:
@@ -137,14 +141,17 @@ class Board:
         if not group:
             return
         try:
-            rows = Rows(group, names)
+            rows = Rows.of(group, names)
         except (ValueError, TypeError, OverflowError):
             self._one_by_one(group)
             return
+        self._rows(rows)
+
+    def _rows(self, rows: Rows) -> None:
         axes: dict[str, Floats] = {}
         newest: dict[str, Latest] = {}
         all_finite = bool(np.isfinite(rows.columns).all())
-        for name, column in zip(names, rows.columns, strict=True):
+        for name, column in zip(rows.names, rows.columns, strict=True):
             found = self._find(name, "scalar")
             if found is None:
                 continue
@@ -156,7 +163,7 @@ class Board:
                 if not all_finite:
                     trace.notice(rows.steps, axes[route.x], column)
             self._touch(route.plot)
-            newest[name] = Latest("scalar", float(column[-1]), rows.last)
+            newest[name] = Latest("scalar", float(column[-1]), rows.step(-1))
         self._store.latest.update(newest)
         self._settle()
 

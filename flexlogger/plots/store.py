@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from flexlogger.plots.thinning import Floats
 from flexlogger.plots.trace import Trace
 from flexlogger.plots.window import Latest
-from flexlogger.records import PlotDef, Record, Step
+from flexlogger.records import PlotDef
+from flexlogger.rows import Rows
 
 MAX_LINES = 1000
 """Lines kept in all; values of further names are counted, and drawn nowhere."""
-
-
-class Rows:
-    """Consecutive records with the same names, as columns. Raises ValueError where a value is not a number."""
-
-    def __init__(self, records: Sequence[Record], names: Sequence[str]) -> None:
-        self.names = names
-        self.last: Step = records[-1].step
-        self.steps = np.array([record.step for record in records], np.float64)
-        self.times = np.array([record.time for record in records], np.float64)
-        self.columns = np.array([tuple(record.values.values()) for record in records], np.float64).T
 
 
 class Store:

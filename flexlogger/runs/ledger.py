@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from flexlogger.records import End, Event, Item, Record
+from flexlogger.rows import Rows
 from flexlogger.runs.card import Card
 from flexlogger.runs.secrets import hide
 from flexlogger.runs.summaries import Summary
@@ -42,6 +43,9 @@ class Ledger:
             return
         card = self._card
         card.start = card.start or items[0].time
+        if isinstance(items, Rows):
+            self._rows(items)
+            return
         steps = [item.step for item in items if type(item) is Record]
         if steps:
             card.last_step = max(steps) if card.last_step is None else max(card.last_step, *steps)
@@ -52,6 +56,12 @@ class Ledger:
                 self._event(item)
             elif isinstance(item, End) and item.status != "forked":
                 self.end = item
+
+    def _rows(self, rows: Rows) -> None:
+        card = self._card
+        card.last_step = rows.highest if card.last_step is None else max(card.last_step, rows.highest)
+        self._newest = max(self._newest, float(rows.times.max()))
+        self._summary.write(rows)
 
     def card(self) -> Card:
         """The card as of now. What comes later does not change it."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from flexlogger import faults
 from flexlogger.records import Event, Item, Record
+from flexlogger.rows import Rows
 from flexlogger.runs.format import plain
 from flexlogger.runs.secrets import hide
 
@@ -103,6 +104,9 @@ class Summary:
 
     def write(self, items: Iterable[Item]) -> None:
         """Take items in log order."""
+        if isinstance(items, Rows):
+            self._block(items.names, items.columns.T)
+            return
         rows = _Rows()
         for item in items:
             if type(item) is Record:
@@ -148,11 +152,19 @@ class Summary:
     def _take(self, rows: _Rows) -> None:
         blocks = rows.blocks()
         for names, block in blocks.items():
-            for name, first in zip(names, block[0].tolist(), strict=True):
-                self._meet(name, first)
+            self._meet_all(names, block)
         for names in rows.newest_last:
             if names in blocks:
                 self._add(names, blocks[names])
+
+    def _block(self, names: tuple[str, ...], block: Floats) -> None:
+        """Take values (K, N) of K records with the same N names."""
+        self._meet_all(names, block)
+        self._add(names, block)
+
+    def _meet_all(self, names: tuple[str, ...], block: Floats) -> None:
+        for name, first in zip(names, block[0].tolist(), strict=True):
+            self._meet(name, first)
 
     def _meet(self, name: str, first: float) -> None:
         if name not in self._columns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flexlogger.records import Definition, Item, Layout, MeterDef, PlotDef
+from flexlogger.rows import Rows
 
 
 class OneDashboard:
@@ -29,7 +30,7 @@ class OneDashboard:
 
     def take(self, items: Sequence[Item], rank: int = 0, own: bool = False) -> Sequence[Item]:
         """Return the items with every definition completed by what else is declared."""
-        if not any(type(item) is Definition for item in items):
+        if isinstance(items, Rows) or not any(type(item) is Definition for item in items):
             return items
         taken: list[Item] = []
         for item in items:

@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -181,7 +181,7 @@ class Slow(MemorySink):
 def test_a_view_that_falls_behind_reads_on_from_the_log(
     make_pipe: Callable[..., ThreadPipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flexlogger.sinks.handover.WAITING_BYTES", 100 * 512)
+    monkeypatch.setattr("flexlogger.sinks.handover.WAITING_BYTES", 10 * 512)
     sink = Slow()
     pipe = make_pipe(View(sink, "slow"))
     pipe.submit(records(1)[0])
@@ -198,6 +198,27 @@ def test_a_view_that_falls_behind_reads_on_from_the_log(
         pipe.submit(record)
     assert pipe.flush(5, views=True)
     assert steps(sink.items) == list(range(1010))
+
+
+def test_a_view_is_handed_columns_where_records_are_alike(make_pipe: Callable[..., ThreadPipe]) -> None:
+    class Kinds(MemorySink):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kinds: list[str] = []
+
+        def write(self, batch: Sequence[Item]) -> None:
+            self.kinds.append(type(batch).__name__)
+            super().write(batch)
+
+    sink = Kinds()
+    pipe = make_pipe(View(sink, "kinds"))
+    assert pipe.flush(5)
+    with pipe._lock:  # the worker waits: all of it is one batch
+        for record in records(1000):
+            pipe.submit(record)
+    assert pipe.flush(5, views=True)
+    assert sink.items == records(1000)
+    assert "Rows" in sink.kinds
 
 
 def test_without_a_log_a_view_that_falls_behind_counts_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
