@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flexlogger.inspector.explorer import ModelExplorer
     from flexlogger.inspector.handler import ParallelHandler
     from flexlogger.inspector.recorder import DataRecorder
+    from flexlogger.integrations.plain import watch
     from flexlogger.logger import FlexLogger, get_preset_logger
     from flexlogger.meters.catalog import meter_info, meter_types
     from flexlogger.meters.info import MeterInfo
@@ -53,6 +54,7 @@ _HOME = {
     "plot_info": "plots.catalog",
     "plot_types": "plots.catalog",
     "StateMonitor": "monitor.state_monitor",
+    "watch": "integrations.plain",
     "Recorder": "recorder.recorder",
     "RecorderHelper": "recorder.helper",
     "WandbRecorder": "recorder.recorder",
@@ -109,6 +111,7 @@ __all__ = [
     "preset_info",
     "preset_names",
     "runs",
+    "watch",
 ]
 
 

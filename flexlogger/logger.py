@@ -14,6 +14,7 @@ from flexlogger.config.model import Dashboard
 from flexlogger.config.update import update
 from flexlogger.errors import ConfigError, Place, Problem, UnknownNameError, ValueRefusedError, unknown
 from flexlogger.intake import Intake
+from flexlogger.notebook import run_html
 from flexlogger.session import Run, open_run, run_to_join
 from flexlogger.wiring import build_channels
 
@@ -37,6 +38,8 @@ class Settings(TypedDict, total=False):
     ranks: str
     dir: str
     sinks: Any
+    pipe: str
+    keys: str
     layout: Mapping[str, Any]
     model: Mapping[str, Any]
     max_points: int
@@ -191,6 +194,11 @@ class FlexLogger(Intake):
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         return "\n".join([f"FlexLogger(run={self.run!r}, env={self.env!r})", *lines])
+
+    def _repr_html_(self) -> str:
+        """The last values and the dashboard's address, as a notebook shows them."""
+        values = [(name, _short(value)) for name, value in self._last.items()]
+        return run_html(f"{self._run.project}/{self._run.name}", self.url, values)
 
     # ---- changing
 

@@ -21,6 +21,7 @@ SAYS = {
     "torchnet_meters.py": "ClassErrorMeter",
     "transformers_digits.py": "type='model'",
     "tutorial.py": "use_model returns equal weights",
+    "watch_digits.py": "after 120 steps",
 }
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flexlogger.notebook import run_html
 from flexlogger.records import Step
 from flexlogger.session import Run
 from flexlogger.tracking.rows import Rows
 from flexlogger.tracking.summaries import Known
-
-SHOWN = 50
-"""Values that a notebook shows of a run."""
 
 
 class Shown:
@@ -96,8 +93,6 @@ class Shown:
 
     def _repr_html_(self) -> str:
         """The last values and the dashboard's address, as a notebook shows them."""
-        rows = [(name, self._known.last(name)) for name in list(self._known.newest)[:SHOWN]]
-        cells = "".join(f"<tr><td>{html.escape(n)}</td><td>{v:.6g}</td></tr>" for n, v in rows if v is not None)
-        link = f'<a href="{html.escape(self.url)}" target="_blank">{html.escape(self.url)}</a>' if self.url else ""
-        title = html.escape(f"{self.project}/{self.name}")
-        return f"<div><b>{title}</b> {link}<table>{cells}</table></div>"
+        values = [(name, self._known.last(name)) for name in list(self._known.newest)]
+        shown = [(name, f"{value:.6g}") for name, value in values if value is not None]
+        return run_html(f"{self.project}/{self.name}", self.url, shown)
