@@ -25,7 +25,9 @@ from flexlogger.inspector.callbacks import load
 
 STARTUP_S = 60.0
 """Loading the callbacks may take so long: they import what they like."""
-POLL_S = 1.0
+PAUSE_S = (0.001, 0.02)
+"""How long it sleeps between looks for notes: the longer, the longer none came. Waking up a process that waits in the
+pipe would cost the sender more than a small tensor."""
 NICE = 5
 
 
@@ -87,16 +89,18 @@ class Notes:
         return os.getppid() != self._parent or any(event & select.POLLHUP for _, event in self._poll.poll(0))
 
     def __iter__(self) -> Iterator[bytes]:
-        pending = b""
+        pending, pause = b"", PAUSE_S[0]
         while True:
-            if not self._poll.poll(POLL_S * 1000):
+            if not self._poll.poll(0):
                 if self.ended:
                     return
+                time.sleep(pause)
+                pause = min(2 * pause, PAUSE_S[1])
                 continue
             read = self._source.read(65536)
             if not read:
                 return
-            pending += read
+            pending, pause = pending + read, PAUSE_S[0]
             whole = len(pending) // wire.NOTE.size * wire.NOTE.size
             for at in range(0, whole, wire.NOTE.size):
                 yield pending[at : at + wire.NOTE.size]
@@ -166,7 +170,7 @@ def main() -> int:
     """Work until the input ends or the parent is gone; return 1 where the callbacks cannot be loaded."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     memory_fd, reports = map(int, sys.argv[1:])
-    os.nice(NICE)
+    _step_back()
     source = os.fdopen(os.dup(0), "rb", buffering=0)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)  # what a callback reads from its standard input is nothing of ours
@@ -185,6 +189,14 @@ def main() -> int:
     tell(Report(ready=True))
     work.serve(Notes(source, settings.parent))
     return 0
+
+
+def _step_back() -> None:
+    """Leave the processor to training: a process of a batch does not push aside the one that wakes it up."""
+    os.nice(NICE)
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _line(source: Input) -> bytes:
