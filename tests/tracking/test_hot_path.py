@@ -37,6 +37,7 @@ CALLS = {
     "Tensor.is_complex",
     "Tensor.item",
     "type.__new__",
+    "RLock.__exit__",  # only other training threads hold it, never the worker
 }
 
 
