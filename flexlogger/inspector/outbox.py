@@ -57,14 +57,14 @@ class Outbox:
         if not tensor.numel():
             return
         if wire.aligned(tensor.nbytes) + wire.ALIGN * 8 > self._process.ring.size:
-            self._drop("larger than the memory", key)
+            self.dropped["larger than the memory"] += 1
             self._warn_of_size(key, tensor.nbytes)
         elif self._first and key not in self._first:
-            self._drop("memory full", key)
+            self.dropped["memory full"] += 1  # it had its turn
         elif tensor.is_cpu:
             self._put(key, step, tensor)
         elif not self._landing.take(key, step, tensor):
-            self._drop("device behind", key)
+            self.dropped["device behind"] += 1
 
     def status(self) -> dict[str, Any]:
         """What was sent and what was not, and the health of the process, in plain data."""
@@ -88,7 +88,7 @@ class Outbox:
                 self._process.hear()
                 begin = self._process.ring.reserve(size)
             if begin is None:
-                self._drop("memory full", key)
+                self._no_room(key)
                 return
             self._memory[begin : begin + len(head)] = np.frombuffer(head, np.uint8)
             self._copy(tensor, begin + bytes_at)
@@ -97,7 +97,7 @@ class Outbox:
                 self._hungry.discard(key)
             elif self._process.open:
                 self._process.ring.withdraw()
-                self._drop("memory full", key)
+                self._no_room(key)
 
     def _head(self, key: str, tensor: torch.Tensor) -> bytes:
         known = key, self.message, tensor.dtype, tensor.shape
@@ -115,10 +115,9 @@ class Outbox:
         place = self._memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
         np.copyto(place, array)
 
-    def _drop(self, reason: str, key: str) -> None:
-        self.dropped[reason] += 1
-        if reason == "memory full":
-            self._hungry.add(key)
+    def _no_room(self, key: str) -> None:
+        self.dropped["memory full"] += 1
+        self._hungry.add(key)
 
     def _warn_of_size(self, key: str, size: int) -> None:
         if key not in self._warned:
