@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from flexlogger import faults
+from flexlogger.away import Scene
 from flexlogger.config.model import Dashboard
 from flexlogger.identity import Identity
 from flexlogger.ownership import Ownership, Standby
+from flexlogger.pipe.base import Outlet
 from flexlogger.pipe.thread import ThreadPipe
 from flexlogger.records import PlotDef
 from flexlogger.runs.claims import Claim
@@ -63,8 +65,8 @@ class Drawing:
         self._turn = threading.RLock()
         self._tell = faults.Once()  # several views read the same files
         self._standby: Standby | None = None
-        self._shared: list[View] = []
-        self._dashboards: list[View] = []
+        self._shared: list[Outlet] = []
+        self._dashboards: list[Outlet] = []
         """Those of the shared ones that windows are drawn by."""
         self._targets: dict[Hashable, list[Target]] = {None: [t for t in views.targets if not t.shared]}
         self._private: dict[Hashable, list[View]] = {}
@@ -108,6 +110,7 @@ class Drawing:
                 view = self._open(target)
                 self._shared.append(view)
                 self._dashboards += [view] if target.server is not None else []
+        self._open_away()
         for who, targets in self._targets.items():
             if who not in self._private:
                 self._private[who] = [self._open(target) for target in targets]
@@ -178,6 +181,19 @@ class Drawing:
         view = self._views.open(target, self._identity.folder, self._identity.env, self.uid, others, self._pipe.status)
         self._pipe.add_view(view)
         return view
+
+    def _open_away(self) -> None:
+        if self._ownership is None or self._log is None:
+            return
+        claims = [claim.path for claim in self._ownership.claims]
+        scene = Scene(self._identity, self.uid, self._world, self._log, claims, self._resume)
+        targets = self._views.elsewhere
+        views = self._views.away.open([target.config for target in targets], scene, self._pipe.status()["views"])
+        for view in views:
+            self._pipe.add_view(view)
+        self._shared += views
+        servers = {view.name: target.server for view, target in zip(views, targets, strict=False)}
+        self._dashboards += [view for view in views if not self._views.away.tcp and servers[view.name] is not None]
 
     def _tail(self, ranks: Literal["first", "all"]) -> Tail | None:
         folder = self._identity.folder

@@ -28,11 +28,11 @@ def tell(status: Mapping[str, Any], complete: bool, folder: Path) -> None:
     elif status["stuck"] or status["dropped"].get("not written before close"):
         faults.log.warning("flexlogger: the run log in %s is not complete", folder)
     else:
+        draws = f"flexlogger replay {shlex.quote(str(folder))} --to visdom"
+        later = next((view["later"] for view in status["views"].values() if "later" in view), draws)
+        does = "draws it" if later == draws else "sends it"
         faults.log.warning(
-            "flexlogger: the dashboard is not complete; everything is in %s, and this draws it: "
-            "flexlogger replay %s --to visdom",
-            folder,
-            shlex.quote(str(folder)),
+            "flexlogger: the dashboard is not complete; everything is in %s, and this %s: %s", folder, does, later
         )
 
 

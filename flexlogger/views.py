@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
+from flexlogger.away import Away, free_names
 from flexlogger.config.model import Dashboard, SinkConfig
 from flexlogger.config.rates import read_every
 from flexlogger.errors import MissingExtraError
@@ -63,12 +63,25 @@ class Views:
     def __init__(self, dashboard: Dashboard, viz: Any = None) -> None:
         self._dashboard = dashboard
         self._viz = viz
-        self.targets = [Target(_imported(config), self._server(config)) for config in dashboard.sinks]
+        self.away = Away(dashboard)
+        """Opens those that run elsewhere."""
+        targets = [Target(_imported(config), self._server(config)) for config in dashboard.sinks]
+        self.targets = [target for target in targets if not self._goes_away(target)]
+        """Those that run in this process."""
+        self.elsewhere = [target for target in targets if self._goes_away(target)]
+        """Those that do not."""
+
+    def _goes_away(self, target: Target) -> bool:
+        """True where a view runs elsewhere: what only this process has stays, and so does the user's visdom object."""
+        if not target.shared or (self._viz is not None and target.server is not None):
+            return False
+        return self.away.pipe == "process" or (self.away.tcp and target.server is not None)
 
     @property
     def servers(self) -> list[str]:
-        """The dashboard servers that are drawn on."""
-        return list(dict.fromkeys(str(target.server) for target in self.targets if target.server is not None))
+        """The dashboard servers that are drawn on; those that a monitor draws on are its own business."""
+        targets = self.targets if self.away.tcp else (*self.targets, *self.elsewhere)
+        return list(dict.fromkeys(str(target.server) for target in targets if target.server is not None))
 
     def url(self, env: str) -> str | None:
         """The dashboard's address; None where no view has one."""
@@ -79,8 +92,7 @@ class Views:
 
         `folder` is the run's."""
         config, server = target
-        names = (config.type if number == 1 else f"{config.type} {number}" for number in count(1))
-        name = next(name for name in names if name not in status()["views"])
+        (name,) = free_names([config.type], status()["views"])
         repair = f"Start a server with: flexlogger server --port {server.port}" if server is not None else ""
         sink = _chosen(self._sink(target, folder, env, uid, status), config.opts)
         return View(sink, name, tail=others.tail, stage=others.stage, repair=repair)

@@ -72,11 +72,17 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "faults": (),
     "screen": (),
     "catalog": ("errors", "records"),
-    "config": ("errors", "records", "catalog", "meters.catalog", "model.names", "plots.catalog", "server.names"),
+    "config": (
+        *("errors", "records", "catalog", "meters.catalog", "model.names", "plots.catalog"),
+        *("server.names", "net.addresses"),
+    ),
     "meters": ("errors", "records", "catalog", "config.names", "config.torchmetrics_names"),  # lists of names, no more
     "readback": ("errors", "records", "faults"),
     "plots": ("errors", "records", "rows", "faults", "catalog"),
-    "pipe": ("errors", "records", "rows", "faults", "runs"),
+    "net": ("errors", "faults"),
+    "monitor": ("errors", "faults", "net"),
+    "mirror": ("errors", "faults", "runs", "net"),
+    "pipe": ("errors", "records", "rows", "faults", "runs", "net", "mirror"),
     "runs": ("errors", "records", "rows", "faults"),
     "sinks": ("errors", "records", "rows", "faults", "screen", "runs", "plots"),
     "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
@@ -92,16 +98,21 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "meeting": ("errors", "ranks"),
     "ownership": ("faults", "runs"),
     "identity": ("errors", "records", "config", "ranks", "runs"),
-    "views": ("errors", "config", "runs", "sinks"),
-    "drawing": ("records", "faults", "config", "identity", "ownership", "views", "runs", "pipe", "sinks"),
+    "away": ("errors", "config", "identity", "runs", "net", "pipe"),
+    "views": ("errors", "config", "away", "runs", "sinks"),
+    "drawing": ("records", "faults", "config", "identity", "ownership", "away", "views", "runs", "pipe", "sinks"),
 }
 """Part → what it may know of ours besides itself. Those not listed stand above the stages and wire or call them."""
 
 
+PROGRAMS = ("flexlogger.server.__main__", "flexlogger.pipe.child")
+"""Started as processes of their own, they stand above the stages whatever part they are called after."""
+
+
 @pytest.mark.parametrize("module", [name for name in MODULES if part(name) in KNOWS])
 def test_no_stage_knows_one_it_should_not(module: str) -> None:
-    if module == "flexlogger.server.__main__":
-        return  # the command line in other words
+    if module in PROGRAMS:
+        return
     known = [f"flexlogger.{name}" for name in (part(module), *KNOWS[part(module)])]
     ours = [name for name in imports(module) if below(name, "flexlogger") and name != "flexlogger"]
     assert not [name for name in ours if not below(name, *known) and not below(known[0], name)]
@@ -141,7 +152,10 @@ LIGHT = [
         name
         for name in MODULES
         if part(name)
-        in ("errors", "records", "catalog", "config", "plots", "pipe", "runs", "sinks", "replay", "report")
+        in (
+            *("errors", "records", "catalog", "config", "plots", "pipe", "runs", "sinks", "replay", "report"),
+            *("net", "monitor", "mirror", "away", "views"),
+        )
     ),
     "flexlogger.meters",
     "flexlogger.meters.catalog",

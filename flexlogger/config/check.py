@@ -9,6 +9,7 @@ import msgspec
 
 from flexlogger.config.check_meters import Meter, MeterCheck
 from flexlogger.config.check_model import read_model
+from flexlogger.config.check_pipe import check_pipe
 from flexlogger.config.check_plots import Plot, assign, check_x, read_plot, settle
 from flexlogger.config.check_sinks import read_sinks
 from flexlogger.config.environment import as_written, disclose
@@ -25,7 +26,7 @@ from flexlogger.records import Layout
 _NAMES = ("env", "uid", "project", "run")
 _AS_IT_IS = (
     *("env", "uid", "server", "port", "token", "project", "run", "name", "notes", "resume_step", "ranks"),
-    *("dir", "max_media", "fsync", "strict"),
+    *("dir", "pipe", "keys", "max_media", "fsync", "strict"),
 )
 _KEYS = [option.name for option in TOP]
 _DECLARING = ("extends", "phases", "plots", "meters")
@@ -57,6 +58,7 @@ def check(root: Table, complete: bool, allowed: Iterable[str], problems: Problem
     for plot in plots.values() if complete else ():
         check_x(plot, kinds, problems)
     _names(top, problems)
+    check_pipe(top, problems)
     settings: dict[str, Any] = {key: top.values[key] for key in _AS_IT_IS if key in top.values}
     return Dashboard(
         plots=tuple(plot.definition(top.values.get("max_points", 2000)) for plot in plots.values()),
@@ -103,7 +105,7 @@ def _names(top: Section, problems: Problems) -> None:
         refusal = name_refusal(top.values[key]) if key in top.values else None
         if refusal:
             problems.add(top.at(key), key, refusal)
-    for key in ("server", "token", "dir", "name"):
+    for key in ("server", "token", "dir", "name", "keys"):
         if key in top.values and not (top.values[key].strip() and top.values[key].isprintable()):
             problems.add(top.at(key), key, f"expected printable text, but got {top.values[key]!r}")
 

@@ -31,6 +31,8 @@ TOP = (
     Option("plots", ("object",), "windows by name"),
     Option("meters", ("object",), "what is measured, by name"),
     Option("sinks", ("array",), "views to feed, as names or {name: options}", ["visdom"]),
+    Option("pipe", _TEXT, "where dashboards are drawn: thread, process, or tcp://host:port of a monitor", "thread"),
+    Option("keys", _TEXT, "key file for a tcp pipe that leaves this machine: NAME.client.key of flexlogger keys NAME"),
     Option("layout", ("object",), "how windows are placed"),
     Option("model", ("object",), "what a TooledModelLogger that shares the run collects of its model, and how often"),
     Option("max_points", _WHOLE, "most points of a trace that a window keeps", 2000, minimum=4),

@@ -70,6 +70,10 @@ class Dashboard(msgspec.Struct, frozen=True):
     ranks: str = "first"
     dir: str | None = None
     sinks: tuple[SinkConfig, ...] = (SinkConfig("visdom"),)
+    pipe: str = "thread"
+    """Where dashboards are drawn: thread, process, or tcp://host:port."""
+    keys: str | None = None
+    """The client's key file for a tcp pipe."""
     layout: Layout = Layout()
     model: dict[str, Any] = {}
     """What a TooledModelLogger that shares the run collects: its options, as they are called there."""

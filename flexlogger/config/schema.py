@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flexlogger.catalog import Option
+from flexlogger.config.check_pipe import PLACES, TCP
 from flexlogger.config.fields import DISPLAY, LAYOUT, METER, MODEL, PLOT, SINKS, TOP
 from flexlogger.config.names import COLOR, SAFE_NAME
 from flexlogger.meters.catalog import METERS
@@ -39,6 +40,7 @@ def json_schema() -> dict[str, Any]:
     properties["model"]["properties"]["opts"] |= _mapping(PLOTS["line"].options) | {"type": ["object", "null"]}
     properties["model"]["properties"]["sources"] |= {"propertyNames": {"enum": list(SOURCES)}}
     properties["sinks"]["items"] = {"$ref": "#/$defs/sink"}
+    properties["pipe"]["pattern"] = rf"^({'|'.join(PLACES)}|{TCP}.+:\d+)$|{_VARIABLE}"
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "flexlogger dashboard",

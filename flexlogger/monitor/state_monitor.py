@@ -19,8 +19,8 @@ from flexlogger.monitor.client import Client
 from flexlogger.monitor.codec import encode, encode_alone
 from flexlogger.monitor.host import Host, Received
 from flexlogger.monitor.outbox import Encoded, Outbox, Policy
+from flexlogger.net.addresses import check_keys, endpoint
 from flexlogger.net.keys import client_keys, host_keys
-from flexlogger.net.sockets import check_keys, endpoint
 
 DEFAULT_PORT = 10086
 MAX_BYTES = 256 * 2**20

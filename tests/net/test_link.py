@@ -13,11 +13,11 @@ import pytest
 
 from flexlogger.errors import ServerError, ValueRefusedError
 from flexlogger.net import link as links
+from flexlogger.net.addresses import address
 from flexlogger.net.bell import Bell
 from flexlogger.net.keys import client_keys, host_keys, make_keys
 from flexlogger.net.link import Link
 from flexlogger.net.listener import Listener
-from flexlogger.net.sockets import address
 
 
 @contextmanager
