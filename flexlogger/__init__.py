@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from flexlogger.model.tooled import TooledModel
     from flexlogger.monitor.state_monitor import StateMonitor
     from flexlogger.plots.catalog import PlotInfo, plot_info, plot_types
+    from flexlogger.progress.track import track
     from flexlogger.recorder.helper import RecorderHelper
     from flexlogger.recorder.recorder import Recorder, WandbRecorder
 
@@ -55,6 +56,7 @@ _HOME = {
     "plot_types": "plots.catalog",
     "StateMonitor": "monitor.state_monitor",
     "watch": "integrations.plain",
+    "track": "progress.track",
     "Recorder": "recorder.recorder",
     "RecorderHelper": "recorder.helper",
     "WandbRecorder": "recorder.recorder",
@@ -111,6 +113,7 @@ __all__ = [
     "preset_info",
     "preset_names",
     "runs",
+    "track",
     "watch",
 ]
 

@@ -41,6 +41,7 @@ NAMES = [
     "preset_info",
     "preset_names",
     "runs",
+    "track",
     "watch",
 ]
 

@@ -83,8 +83,8 @@ def _face(out: TextIO | None, clock: Callable[[], float]) -> Face:
     on = screen.screen() if out is None else screen.Screen(out) if screen.is_terminal(out) else None
     if on is not None:
         return OnScreen(on, clock)
-    if out is None and (notebook := _notebook()) is not None:
-        return InNotebook(*notebook, clock)
+    if out is None and (shown := notebook()) is not None:
+        return InNotebook(*shown, clock)
     return Lines(out, clock)
 
 
@@ -158,7 +158,7 @@ class InNotebook:
     end = show
 
 
-def _notebook() -> tuple[Callable[..., Any], Callable[[str], Any]] | None:
+def notebook() -> tuple[Callable[..., Any], Callable[[str], Any]] | None:
     """What shows things in the notebook that this process is the kernel of, if it is one, and what HTML is there."""
     if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
         return None

@@ -292,7 +292,7 @@ class Display:
 
 def test_a_notebook_has_one_table_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     display = Display()
-    monkeypatch.setattr(sinks, "_notebook", lambda: (display, str))
+    monkeypatch.setattr(sinks, "notebook", lambda: (display, str))
     sink = TerminalSink(clock=lambda: 0.0)
     for n in range(50):
         sink.write([Record(n, 0.0, {"<loss>": math.nan if n == 49 else 1.0})])
