@@ -7,8 +7,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
-import torch
-
 from flexlogger.errors import ValueRefusedError
 from flexlogger.recorder.gathered import Aggregation, Gathered
 from flexlogger.recorder.table import GrowingTable
@@ -94,7 +92,6 @@ class Recorder:
 
         return decorate
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch has no types for it
     def take(self, name: str, agg: Aggregation | None, value: Any) -> None:
         """Record a value in the innermost block; outside of one it is passed over."""
         if self._blocks:

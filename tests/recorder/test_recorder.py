@@ -182,8 +182,11 @@ def test_methods_are_bound_to_their_instances_and_models_can_be_copied_and_pickl
     torch.save(half, buffer)
 
 
-def test_a_compiled_model_records_what_it_returns() -> None:
-    compiled = torch.compile(Half(), backend="eager")
+@pytest.mark.parametrize("fullgraph", [False, True])
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_a_compiled_model_records_what_it_returns(backend: str, fullgraph: bool) -> None:
+    torch.compiler.reset()
+    compiled = torch.compile(Half(), backend=backend, fullgraph=fullgraph)
     assert compiled(torch.tensor(4.0)).item() == 2.0
     for x in (2.0, 6.0):
         with shared(train=False):
