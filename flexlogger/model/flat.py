@@ -139,12 +139,11 @@ def _rows(values: Rows, starts: Starts, need: Need) -> Rows:
             center = rows[:, MEAN].astype(values.dtype)
             np.subtract(values, np.repeat(center, sizes), out=scratch)
             off = np.add.reduceat(scratch, starts) / sizes
-            np.square(scratch, out=scratch)
-            rows[:, M2] = np.maximum(np.add.reduceat(scratch, starts) - sizes * np.square(off), 0.0)
+            rows[:, M2] = np.maximum(_squares(scratch, starts) - sizes * np.square(off.astype(np.float64)), 0.0)
             rows[:, MEAN] = center + off.astype(np.float64)
             rows[:, SQUARE] = rows[:, M2] + sizes * np.square(rows[:, MEAN])
         elif need.square:
-            rows[:, SQUARE] = np.add.reduceat(np.square(values, out=scratch), starts)
+            rows[:, SQUARE] = _squares(values, starts)
         if need.extremes:
             rows[:, LOW] = np.minimum.reduceat(values, starts)
             rows[:, HIGH] = np.maximum.reduceat(values, starts)
@@ -156,6 +155,14 @@ def _rows(values: Rows, starts: Starts, need: Need) -> Rows:
     for at in np.flatnonzero(failed):
         rows[at] = exact(values[starts[at] : starts[at] + sizes[at]].astype(np.float64))
     return rows
+
+
+def _squares(values: Rows, starts: Starts) -> Rows:
+    """Sums of squares in float64: in float32 those of vanishing gradients are 0, of exploding ones infinite."""
+    wide = values.astype(np.float64)
+    np.square(wide, out=wide)
+    sums: Rows = np.add.reduceat(wide, starts)
+    return sums
 
 
 class Buffers:
