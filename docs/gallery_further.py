@@ -12,7 +12,7 @@ from flexlogger.logger import FlexLogger
 
 NAMES = [str(digit) for digit in range(10)]
 PLOTS: dict[str, Any] = {
-    "boxplot": {"type": "boxplot", "opts": {"ylabel": "score of the right digit", "legend": NAMES[:5]}},
+    "boxplot": {"type": "boxplot", "opts": {"ylabel": "log10 of the score", "legend": NAMES[:5]}},
     "surface": {"type": "surface", "opts": {"zlabel": "loss"}},
     "contour": {"type": "contour", "opts": {"xlabel": "w0", "ylabel": "w1"}},
     "quiver": {"type": "quiver", "opts": {"normalize": 1.5}},
@@ -37,7 +37,7 @@ def feed(stat: FlexLogger, random: np.random.Generator, digits: Any, scores: np.
     """Add a value for every plot of PLOTS."""
     landscape = _landscape(40)
     slopes = np.gradient(_landscape(14))
-    stat.add({"boxplot": scores[:300, :5], "surface": landscape, "contour": landscape})
+    stat.add({"boxplot": np.log10(scores[:300, :5] + 1e-6), "surface": landscape, "contour": landscape})
     stat.add({"quiver": {"u": -slopes[1], "v": -slopes[0]}, "mesh": _torus(28, 14)})
     noise = np.convolve(random.normal(size=4000), 0.9 ** np.arange(30), "valid")
     stat.add({"stem": [float(np.corrcoef(noise[lag:], noise[: len(noise) - lag])[0, 1]) for lag in range(1, 33)]})

@@ -55,6 +55,7 @@ def photograph(url: str, picture: Path, height: int = 1150) -> None:
         page.goto(url)
         page.wait_for_selector(".js-plotly-plot .main-svg")
         page.wait_for_function("document.querySelectorAll('.react-grid-item').length >= 8")
+        page.wait_for_function("[...document.querySelectorAll('.plotly-graph-div')].every(plot => plot._fullLayout)")
         page.wait_for_timeout(2000)  # the page animates its panes into place and tells nobody when it is done
         page.screenshot(path=str(picture))
         browser.close()

@@ -7,7 +7,7 @@ import re
 from xml.etree import ElementTree
 
 from flexlogger.errors import ValueRefusedError
-from flexlogger.plots.media import FILL
+from flexlogger.plots.media import FILL, inset
 from flexlogger.plots.text import page
 from flexlogger.plots.window import Window
 from flexlogger.records import Panel
@@ -26,7 +26,7 @@ class SvgPlot:
         if not texts:
             return page(window, "")
         uri = base64.b64encode(drawing(str(texts[0][2].value)).encode()).decode()
-        return page(window, f'<img style="{FILL}" alt="" src="data:image/svg+xml;base64,{uri}">')
+        return page(window, inset(f'<img style="{FILL}" alt="" src="data:image/svg+xml;base64,{uri}">'))
 
 
 def drawing(text: str) -> str:

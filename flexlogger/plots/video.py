@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flexlogger.errors import MissingExtraError
-from flexlogger.plots.media import FILL, checked
+from flexlogger.plots.media import FILL, checked, inset
 from flexlogger.plots.pixels import Pixels, bytes_of, enlarge, factor_for, on_white
 from flexlogger.plots.text import page
 from flexlogger.plots.window import Array, Window
@@ -34,7 +34,8 @@ class VideoPlot:
             uri = f"data:video/mp4;base64,{base64.b64encode(frames).decode()}"
         wanted = ("loop", "autoplay", "autoplay muted")  # browsers start by themselves only what is silent
         flags = " ".join(flag for flag in wanted if opts.get(flag.split()[0]))
-        return page(window, f'<video controls playsinline {flags} style="{FILL}" src="{uri}"></video>')
+        player = f'<video controls playsinline {flags} style="{FILL}" src="{uri}"></video>'
+        return page(window, inset(player))
 
 
 def encoded(frames: Array, fps: int) -> bytes:

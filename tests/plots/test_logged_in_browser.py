@@ -26,7 +26,7 @@ def dashboard(server: ServerProcess, chromium: Browser, tmp_path_factory: pytest
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(str(stat.url))
         for name in gallery.CONFIG["plots"]:
-            window(page, name).locator(".main-svg, .content-image, .content-text").first.wait_for()
+            window(page, name).locator(".main-svg, .content-image, .content-text, .content-properties").first.wait_for()
         yield page
         assert errors == []
         context.close()

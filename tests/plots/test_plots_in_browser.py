@@ -89,7 +89,7 @@ def shown(server: ServerProcess, chromium: Browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{server.url}/env/gallery")
     for plot in gallery.PLOTS:
-        pane(page, plot.name).locator(".main-svg, .content-image, .content-text").first.wait_for()
+        pane(page, plot.name).locator(".main-svg, .content-image, .content-text, .content-properties").first.wait_for()
     yield page
     assert errors == []
     context.close()

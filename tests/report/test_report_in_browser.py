@@ -57,7 +57,7 @@ def pane(page: Page, title: str) -> Locator:
 def test_every_window_is_there_and_not_blank(shown: Page, plot: PlotDef) -> None:
     window = pane(shown, plot.name)
     window.scroll_into_view_if_needed()
-    assert window.locator(".main-svg, iframe, img").count() >= 1
+    assert window.locator(".main-svg, iframe, img, table").count() >= 1
     assert ink(window.screenshot()) > 0.003
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,105 @@ def test_text(client: Any) -> None:
     mine = ours({"p": {"type": "text"}}, [{"p": "hello"}])["data"][0]
     assert mine["type"] == their["type"] == "text"
     assert "hello" in mine["content"]
+
+
+def test_boxplots(client: Any) -> None:
+    x = np.array([[1.0, 4.0], [2.0, 3.0], [3.0, 9.0]])
+    client.boxplot(x, opts={"legend": ["a", "b"]}, win="w", env="contract")
+    reference = theirs(client)["data"]
+    sent = ours({"p": {"type": "boxplot", "opts": {"legend": ["a", "b"]}}}, [{"p": x}])["data"]
+    assert [(t["type"], t["name"], t["y"]) for t in sent] == [(t["type"], t["name"], t["y"]) for t in reference]
+
+
+@pytest.mark.parametrize(("kind", "call"), [("surface", "surf"), ("contour", "contour")])
+def test_surfaces_and_contours(client: Any, kind: str, call: str) -> None:
+    z = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    getattr(client, call)(z, opts={"colormap": "Hot", "xmin": 0, "xmax": 5}, win="w", env="contract")
+    (their,) = theirs(client)["data"]
+    plot = {"type": kind, "opts": {"colormap": "Hot", "xmin": 0, "xmax": 5}}
+    (mine,) = ours({"p": plot}, [{"p": z}])["data"]
+    assert (mine["type"], mine["colorscale"]) == (their["type"], their["colorscale"])
+    assert np.array_equal(mine["z"], their["z"])
+    low, high = ("cmin", "cmax") if kind == "surface" else ("zmin", "zmax")  # plotly's contours know no cmin
+    assert (mine[low], mine[high]) == (their["cmin"], their["cmax"])
+
+
+def test_quivers(client: Any) -> None:
+    u, v = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([[0.0, 1.0], [2.0, 0.5]])
+    y, x = np.mgrid[:2, :2].astype(float)
+    client.quiver(u, v, gridX=x, gridY=y, opts={"normalize": 1.0, "arrowheads": False}, win="w", env="contract")
+    (their,) = theirs(client)["data"]
+    plot = {"type": "quiver", "opts": {"normalize": 1.0, "arrowheads": False}}
+    (mine,) = ours({"p": plot}, [{"p": {"u": u, "v": v}}])["data"]
+    for axis in "xy":
+        assert np.allclose(np.array(mine[axis], float), np.array(their[axis], float), equal_nan=True)
+
+
+def test_stems(client: Any) -> None:
+    heights, places = np.array([1.0, 3.0, 2.0]), np.array([0.0, 1.0, 2.0])
+    client.stem(heights, places, win="w", env="contract")
+    (their,) = theirs(client)["data"]
+    (mine,) = ours({"p": {"type": "stem"}}, [{"p": heights}])["data"]
+    for axis in "xy":
+        assert np.allclose(np.array(mine[axis], float), np.array(their[axis], float), equal_nan=True)
+
+
+def test_pies(client: Any) -> None:
+    client.pie(np.array([5.0, 3.0]), opts={"legend": ["a", "b"]}, win="w", env="contract")
+    (their,) = theirs(client)["data"]
+    (mine,) = ours({"p": {"type": "pie", "opts": {"legend": ["a", "b"]}}}, [{"p": [5.0, 3.0]}])["data"]
+    assert all(mine[key] == their[key] for key in ("type", "labels", "values"))
+
+
+def test_meshes(client: Any) -> None:
+    vertices, faces = np.eye(4, 3), np.array([[0, 1, 2], [0, 1, 3]])
+    client.mesh(vertices, faces, opts={"color": "teal", "opacity": 0.5}, win="w", env="contract")
+    (their,) = theirs(client)["data"]
+    plot = {"type": "mesh", "opts": {"color": "teal", "opacity": 0.5}}
+    (mine,) = ours({"p": plot}, [{"p": {"vertices": vertices, "faces": faces}}])["data"]
+    assert {key: mine[key] for key in their} == their
+
+
+def test_svgs_videos_and_sounds(client: Any, tmp_path: Path) -> None:
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>'
+    client.svg(svgstr=drawing, win="w", env="contract")
+    assert drawing in theirs(client)["data"][0]["content"]
+    shown = ours({"p": {"type": "svg"}}, [{"p": drawing}])["data"][0]
+    assert (shown["type"], b64encode(drawing.encode()).decode() in shown["content"]) == ("text", True)
+    for kind, name, call in (("video", "v.mp4", "video"), ("audio", "a.wav", "audio")):
+        (tmp_path / name).write_bytes(b"whatever is in it")
+        getattr(client, call)(**{f"{kind}file": str(tmp_path / name)}, win="w", env="contract")
+        (their,) = theirs(client)["data"]
+        mine = ours({"p": {"type": kind}}, [{"p": tmp_path / name}])["data"][0]
+        inside = re.search('src="([^"]*)"', their["content"])
+        assert inside is not None
+        assert (mine["type"], f'src="{inside[1]}"' in mine["content"]) == (their["type"], True)
+
+
+def test_properties(client: Any) -> None:
+    rows = [
+        {"type": "text", "name": "Text", "value": "initial"},
+        {"type": "number", "name": "Number", "value": "12"},
+        {"type": "button", "name": "Button", "value": "Start"},
+        {"type": "checkbox", "name": "Checkbox", "value": True},
+        {"type": "select", "name": "Select", "value": 1, "values": ["Red", "Green", "Blue"]},
+    ]
+    client.properties(rows, win="w", env="contract")
+    assert ours({"p": {"type": "properties"}}, [{"p": rows}])["data"] == theirs(client)["data"]
+
+
+def test_graphs_have_the_same_nodes_edges_and_labels(client: Any) -> None:
+    edges = [(0, 1), (1, 2), (0, 3)]
+    client.graph(edges, nodeLabels=["a", "b", "c", "d"], opts={}, win="w", env="contract")
+    their = theirs(client)["data"][0]["content"]
+    plot = {"type": "network", "opts": {"labels": ["a", "b", "c", "d"], "showEdgeLabels": True}}
+    lines, nodes, labels = ours({"p": plot}, [{"p": np.array(edges)}])["data"]
+    assert nodes["text"] == [node["label"] for node in their["nodes"]]
+    places = list(zip(nodes["x"], nodes["y"], strict=True))
+    ends = list(zip(lines["x"], lines["y"], strict=True))
+    drawn = [(places.index(ends[at]), places.index(ends[at + 1])) for at in range(0, len(ends), 3)]
+    told = sorted((edge["source"], edge["target"], edge["label"]) for edge in their["edges"])
+    assert sorted((*pair, label) for pair, label in zip(drawn, labels["text"], strict=True)) == told
 
 
 def test_a_users_own_visdom_object_draws_on_the_real_server(server: ServerProcess) -> None:
