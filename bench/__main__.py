@@ -15,7 +15,7 @@ from bench.driver import ROOT
 from bench.results import Result, Table
 from bench.session import Session
 
-BENCHES = ("hot_path", "growth", "many_windows", "training_step", "run_log", "imports")
+BENCHES = ("hot_path", "growth", "many_windows", "training_step", "model_statistics", "run_log", "imports")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -34,7 +35,7 @@ class Block(nn.Module):
         self.down = nn.Linear(4 * width, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        batch, length, width = x.shape
+        batch, length, _ = x.shape
         qkv = self.qkv(self.norm_1(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(*qkv, is_causal=True).transpose(1, 2).reshape(x.shape)
         x = x + self.out(mixed)
@@ -56,7 +57,7 @@ class GPT(nn.Module):
 def conv8() -> Work:
     sizes = [3, 32, 32, 64, 64, 64, 64, 128, 128]
     layers: list[nn.Module] = []
-    for at, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for at, (before, after) in enumerate(pairwise(sizes)):
         stride = 2 if at in (2, 6) else 1
         layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
     model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10))

@@ -1,0 +1,49 @@
+"""flexlogger: TooledModelLogger in a run with a real dashboard, or a TooledModel whose numbers nobody wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.contenders.twins import Twins
+from flexlogger import TooledModel, TooledModelLogger
+
+PARAMETERS = ("weights", "grads")
+EVERYTHING = (*PARAMETERS, "inputs", "outputs", "grad_in", "grad_out")
+STATS = ("mean", "std", "norm", "min", "max")
+
+
+class Contender(Twins):
+    """`what` is collected ("parameters" or "everything"), `when` says every or budget; `logged` also draws it."""
+
+    def __init__(
+        self, model: str, folder: str, port: int, what: str, when: dict[str, Any], logged: bool = True
+    ) -> None:
+        super().__init__(model)
+        sources = PARAMETERS if what == "parameters" else EVERYTHING
+        options: dict[str, Any] = {"sources": sources, "stats": STATS, "biases": True, **when}
+        work = self.watched
+        self._logger: TooledModelLogger | None = None
+        if logged:
+            place = {"server": "127.0.0.1", "port": port, "env": "bench", "dir": folder}
+            self._logger = TooledModelLogger(work.model, work.optimizer, **options, **place)
+            self._tooled = self._logger.tooled
+            self.after = self._logger.step  # type: ignore[method-assign]  # what a training loop calls
+        else:
+            self._tooled = TooledModel(work.model, work.optimizer, **options)
+
+    @property
+    def due(self) -> bool:
+        return self._tooled.due
+
+    def settle(self) -> None:
+        if self._logger is not None:
+            self._logger.flush(60)
+
+    def figures(self) -> dict[str, Any]:
+        status = self._tooled.status()
+        return {key: status[key] for key in ("cost_ms", "every", "share", "broken")}
+
+    def close(self) -> dict[str, Any]:
+        if self._logger is not None:
+            self._logger.close()
+        return {}
