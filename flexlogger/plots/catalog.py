@@ -5,7 +5,8 @@ from __future__ import annotations
 from flexlogger.catalog import Option
 from flexlogger.errors import UnknownNameError, unknown
 from flexlogger.plots.further import FURTHER
-from flexlogger.plots.info import PlotInfo, info_of
+from flexlogger.plots.info import PlotInfo as PlotInfo  # whoever knows the catalog knows what is in it
+from flexlogger.plots.info import info_of
 from flexlogger.plots.options import (
     AXES,
     CAPTION,
