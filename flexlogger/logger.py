@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from flexlogger.config.load import load
 from flexlogger.config.model import Dashboard
@@ -17,6 +17,11 @@ from flexlogger.intake import Intake
 from flexlogger.notebook import run_html
 from flexlogger.session import Run, open_run, run_to_join
 from flexlogger.wiring import build_channels
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from flexlogger.inspector.handler import ParallelHandler
 
 
 class Settings(TypedDict, total=False):
@@ -42,6 +47,7 @@ class Settings(TypedDict, total=False):
     keys: str
     layout: Mapping[str, Any]
     model: Mapping[str, Any]
+    inspect: Mapping[str, Any]
     max_points: int
     max_media: int
     runlog: bool | str
@@ -116,6 +122,7 @@ class FlexLogger(Intake):
         self._run.join(self._key)
         if joined is not None:
             joined.take_in(self._key, self._dashboard)
+        self._inspecting: ParallelHandler | None = None
         self._finalizer = weakref.finalize(self, self._run.leave, self._key)
         self._finalizer.atexit = False  # the run closes itself then, and knows how the interpreter ends
         self._send_to(self._run.pipe, self._run.readback, self._run.identity.resume_step or 0)
@@ -182,6 +189,22 @@ class FlexLogger(Intake):
         """What the config says under `model`: what a TooledModelLogger that shares the run collects."""
         return dict(self._dashboard.model)
 
+    def inspect(self, model: nn.Module) -> ParallelHandler | None:
+        """Make videos of a model as the config says under `inspect`, until `close`; a TooledModelLogger does so itself.
+
+        None where it says nothing, in all but one process of a training, and where there is a ParallelHandler already.
+        """
+        dashboard = self._dashboard
+        if dashboard.inspect is None or self._run.rank:
+            return None
+        from flexlogger.inspector.section import inspect
+
+        where = {"server": dashboard.server, "port": dashboard.port, "token": dashboard.token}
+        place = {"folder": self.folder / "videos", "env": self.env, "uid": self.uid}
+        begun = inspect(model, {**place, **where, **dashboard.inspect})
+        self._inspecting = begun or self._inspecting
+        return begun
+
     def status(self) -> dict[str, Any]:
         """Health in plain data: items queued, written and dropped by reason, refused media, first non-finite values,
         and each view's state."""
@@ -245,7 +268,9 @@ class FlexLogger(Intake):
 
     def close(self) -> None:
         """Write what is left and leave the run, which ends with the last of those who share it. Waits at most 5 s for
-        the log and 5 s for the views."""
+        the log and 5 s for the views, and before that for what `inspect` has begun."""
+        if self._inspecting is not None:
+            self._inspecting.stop()
         self._finalizer()
 
     def __enter__(self) -> Self:

@@ -15,9 +15,12 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 SAYS = {
     "hydra_digits.py": "with lr 0.01",
     "ignite_digits.py": "validation accuracy",
+    "inspect_digits.py": "all frames drawn: True",
     "iris.py": "test accuracy",
     "lightning_digits.py": "type='model', 1 file, v0",
+    "recorder.py": "the last valid_loss is",
     "server_that_comes_and_goes.py": "all 1000 steps",
+    "six_sinks.py": "40 values of train_loss",
     "torchnet_meters.py": "ClassErrorMeter",
     "transformers_digits.py": "type='model'",
     "tutorial.py": "use_model returns equal weights",

@@ -74,7 +74,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "catalog": ("errors", "records"),
     "config": (
         *("errors", "records", "catalog", "meters.catalog", "model.names", "plots.catalog"),
-        *("server.names", "net.addresses"),
+        *("server.names", "net.addresses", "inspector.names"),
     ),
     "meters": ("errors", "records", "catalog", "config.names", "config.torchmetrics_names"),  # lists of names, no more
     "readback": ("errors", "records", "faults"),

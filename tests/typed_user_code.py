@@ -8,7 +8,16 @@ import torch
 
 import flexlogger
 import flexlogger.runs as wandb
-from flexlogger import ConfigError, FlexLogger, UnknownNameError, get_preset_logger, preset_info
+from flexlogger import (
+    ConfigError,
+    DataRecorder,
+    FlexLogger,
+    ModelExplorer,
+    ParallelHandler,
+    UnknownNameError,
+    get_preset_logger,
+    preset_info,
+)
 from flexlogger.server.process import start_server
 from flexlogger.sinks.memory import MemorySink
 
@@ -89,3 +98,18 @@ def track(model: torch.nn.Module, folder: Path) -> str:
         path: str = wandb.use_model("model:best")
     wandb.finish()
     return path
+
+
+def inspect(model: torch.nn.Module, folder: Path) -> bool:
+    def note(unique_id: int, key: str, internal_message: str, message: str, tensor: torch.Tensor) -> None:
+        print(unique_id, key, internal_message, message, tensor.shape)
+
+    recorder = DataRecorder((640, 480), 20.0, 100, folder, codec="vp8", live=True, port=8097, env="a")
+    handler = ParallelHandler(recorder.tensor_plot2D, recorder.flush, frequency=20.0, timeout=30.0, capacity=10**7)
+    number: int = handler.track_model(-1, {"model": model}, layers=["encoder.*"], sources=["outputs"])
+    handler.track_layer(number, ModelExplorer.get_hook_layers(model, torch.zeros(1, 4)).backward)
+    handler.set_internal_message("epoch 1")
+    print(handler.is_alive(), handler.is_alive(number), handler.status()[number]["sent"])
+    print([info.name for info in ModelExplorer.get_layers(model)])
+    handler.stop()
+    return ParallelHandler(note).stop()

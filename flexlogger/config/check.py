@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from flexlogger.config.check_inspect import read_inspect
 from flexlogger.config.check_meters import Meter, MeterCheck
 from flexlogger.config.check_model import read_model
 from flexlogger.config.check_pipe import check_pipe
@@ -67,6 +68,7 @@ def check(root: Table, complete: bool, allowed: Iterable[str], problems: Problem
         sinks=read_sinks(top, allowed, problems),
         layout=_layout(root, top, plots, complete, problems),
         model=read_model(top, allowed, problems),
+        inspect=read_inspect(top, problems),
         runlog=top.values.get("runlog", True) in (True, "on"),
         tags=tuple(dict.fromkeys(disclose(top.values.get("tags", [])))),
         config=plain_data(as_written(top.values.get("config", {}))),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from flexlogger.catalog import Option
+from flexlogger.inspector.names import CODECS, VIEWS
+from flexlogger.inspector.names import SOURCES as INSPECTED
 from flexlogger.model.names import MODES, NAMES, SOURCES
 from flexlogger.plots.catalog import DISPLAY
 
@@ -35,6 +37,7 @@ TOP = (
     Option("keys", _TEXT, "key file for a tcp pipe that leaves this machine: NAME.client.key of flexlogger keys NAME"),
     Option("layout", ("object",), "how windows are placed"),
     Option("model", ("object",), "what a TooledModelLogger that shares the run collects of its model, and how often"),
+    Option("inspect", ("object",), "what of its model becomes videos, see the inspector; nothing if not given"),
     Option("max_points", _WHOLE, "most points of a trace that a window keeps", 2000, minimum=4),
     Option("max_media", _WHOLE, "largest array, image or text that is kept, in bytes", 16 * 2**20, minimum=1),
     Option("runlog", ("boolean", "string"), "whether the run log is written", True, (True, False, "on", "off")),
@@ -72,6 +75,21 @@ MODEL = (
     Option("prefix", _TEXT, "what comes before the windows' names, for a second model", ""),
     Option("opts", ("object",), "options of the line plots"),
     Option("stop_on_nan", _YES_NO, "whether training stops once anything collected is NaN or infinite", False),
+)
+
+INSPECT = (
+    Option("layers", ("string", "array"), "as for model; the model as a whole if not given", items=_TEXT),
+    Option("sources", ("array",), f"some of {', '.join(INSPECTED)}", ["outputs", "grad_out"], items=_TEXT),
+    Option("view", _TEXT, "what a tensor is drawn as", "plot2D", VIEWS),
+    Option("frequency", _WHOLE, "steps from one that is sent to the next", 20, minimum=1),
+    Option("timeout", ("number",), "seconds that drawing a frame may take", 30, minimum=0),
+    Option("capacity", _WHOLE, "bytes of memory shared with the process that draws", 64 * 2**20, minimum=1),
+    Option("size", ("array",), "width and height of a frame in pixels", [640, 480], items=_WHOLE),
+    Option("fps", ("number",), "frames a second", 20, minimum=0),
+    Option("seconds", ("number",), "length of a video; then the next one begins", 100, minimum=0),
+    Option("folder", _TEXT, "where videos lie; videos in the run's folder if not given"),
+    Option("codec", _TEXT, "how videos are written", "h264", CODECS),
+    Option("live", _YES_NO, "whether frames are shown on the dashboard as well", False),
 )
 
 LAYOUT = (
@@ -126,4 +144,4 @@ SINKS: dict[str, tuple[Option, ...]] = {
     ),
 }
 
-__all__ = ["DISPLAY", "LAYOUT", "METER", "MODEL", "PLOT", "SINKS", "TOP"]
+__all__ = ["DISPLAY", "INSPECT", "LAYOUT", "METER", "MODEL", "PLOT", "SINKS", "TOP"]

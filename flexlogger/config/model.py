@@ -77,6 +77,8 @@ class Dashboard(msgspec.Struct, frozen=True):
     layout: Layout = Layout()
     model: dict[str, Any] = {}
     """What a TooledModelLogger that shares the run collects: its options, as they are called there."""
+    inspect: dict[str, Any] | None = None
+    """What the inspector draws of a model that shares the run; {} is all by default."""
     max_media: int = 16 * 2**20
     """Largest single array, image or text that is kept, in bytes; larger ones are refused and counted."""
     runlog: bool = True

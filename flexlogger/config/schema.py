@@ -7,8 +7,9 @@ from typing import Any
 
 from flexlogger.catalog import Option
 from flexlogger.config.check_pipe import PLACES, TCP
-from flexlogger.config.fields import DISPLAY, LAYOUT, METER, MODEL, PLOT, SINKS, TOP
+from flexlogger.config.fields import DISPLAY, INSPECT, LAYOUT, METER, MODEL, PLOT, SINKS, TOP
 from flexlogger.config.names import COLOR, SAFE_NAME
+from flexlogger.inspector.names import SOURCES as INSPECTED
 from flexlogger.meters.catalog import METERS
 from flexlogger.model.names import SOURCES
 from flexlogger.plots.catalog import PLOTS
@@ -39,6 +40,8 @@ def json_schema() -> dict[str, Any]:
     properties["model"] |= _mapping(MODEL) | {"type": ["object", "null"]}
     properties["model"]["properties"]["opts"] |= _mapping(PLOTS["line"].options) | {"type": ["object", "null"]}
     properties["model"]["properties"]["sources"] |= {"propertyNames": {"enum": list(SOURCES)}}
+    properties["inspect"] |= _mapping(INSPECT) | {"type": ["object", "null"]}
+    properties["inspect"]["properties"]["sources"]["items"] = {"enum": list(INSPECTED)}
     properties["sinks"]["items"] = {"$ref": "#/$defs/sink"}
     properties["pipe"]["pattern"] = rf"^({'|'.join(PLACES)}|{TCP}.+:\d+)$|{_VARIABLE}"
     return {

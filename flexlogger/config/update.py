@@ -21,7 +21,7 @@ from flexlogger.records import PlotDef
 
 _SETTINGS = (
     *("env", "uid", "server", "port", "token", "project", "run", "name", "notes", "config", "resume_step", "ranks"),
-    *("dir", "model", "max_media", "runlog", "fsync", "strict"),
+    *("dir", "model", "inspect", "max_media", "runlog", "fsync", "strict"),
 )
 
 

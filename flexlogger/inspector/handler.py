@@ -77,6 +77,11 @@ class ParallelHandler:
         ParallelHandler._one = self
         atexit.register(self.stop)
 
+    @staticmethod
+    def running() -> ParallelHandler | None:
+        """The one of this program, where there is one that was not stopped."""
+        return ParallelHandler._one
+
     # ---- what is tracked
 
     def track_model(

@@ -12,11 +12,11 @@ from flexlogger.inspector import frames
 from flexlogger.inspector.callbacks import takes_arrays
 from flexlogger.inspector.canvas import Pixels
 from flexlogger.inspector.live import Live, Place
+from flexlogger.inspector.names import LARGEST, SMALLEST
 from flexlogger.inspector.video import Video, check_codec
 from flexlogger.sinks.where import server_of, token_of
 
 Draw = Callable[[frames.Numbers, tuple[int, int], str, str], Pixels]
-SMALLEST, LARGEST = 64, 4096
 
 
 class DataRecorder:

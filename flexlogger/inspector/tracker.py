@@ -12,6 +12,7 @@ from torch import nn
 
 from flexlogger import faults
 from flexlogger.errors import ValueRefusedError, unknown
+from flexlogger.inspector.names import SOURCES
 from flexlogger.inspector.outbox import Outbox
 from flexlogger.model.eager import EAGER
 from flexlogger.model.gather import Gather, Wanted
@@ -20,8 +21,6 @@ from flexlogger.model.plan import Plan
 from flexlogger.model.probe import Probe
 from flexlogger.model.statistics import Need
 
-SOURCES = ("outputs", "grad_out", "weights")
-"""What can be looked at: what a layer returns, the gradient that comes back for it, its parameter called weight."""
 _HOOKED = ("outputs", "grad_out")
 _graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
 

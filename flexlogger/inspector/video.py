@@ -10,6 +10,7 @@ from pathlib import Path
 from flexlogger import faults
 from flexlogger.errors import MissingExtraError, ValueRefusedError, unknown
 from flexlogger.inspector.canvas import Pixels
+from flexlogger.inspector.names import CODECS
 
 # One fragment a frame: what a frame was written into is complete, whatever happens next. Costs about 100 bytes each.
 _FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
@@ -27,7 +28,6 @@ _CODECS: dict[str, tuple[str, str, dict[str, str], dict[str, str]]] = {
         {"cluster_time_limit": "1", "flush_packets": "1"},
     ),
 }
-CODECS = tuple(_CODECS)
 _warn_once = faults.Once()
 
 
@@ -36,7 +36,7 @@ def check_codec(codec: str) -> str:
 
     Raises ValueRefusedError for one that there is not, MissingExtraError where PyAV is not installed.
     """
-    if codec not in _CODECS:
+    if codec not in CODECS:
         raise ValueRefusedError(f"codec: {unknown('codec', str(codec), CODECS)}")
     if find_spec("av") is None:
         raise MissingExtraError("DataRecorder", "PyAV", "video")

@@ -29,9 +29,10 @@ class TooledModelLogger:
     statistic (`by_stat`).
 
     With `logger`, an open FlexLogger, they join its run and dashboard, and what its config says under `model` holds
-    where nothing else is said here. Otherwise a run is opened with `settings`, as FlexLogger takes them (`env`,
-    `server`, `sinks` …). `prefix` comes before the windows' names, for a second model;
-    `opts` are options of the line plots. `stop_on_nan` raises NonFiniteError once anything collected is not finite.
+    where nothing else is said here; what it says under `inspect` becomes videos. Otherwise a run is opened with
+    `settings`, as FlexLogger takes them (`env`, `server`, `sinks` …). `prefix` comes before the windows' names, for a
+    second model; `opts` are options of the line plots. `stop_on_nan` raises NonFiniteError once anything collected is
+    not finite.
     Everything else is as in `TooledModel`.
 
     >>> import torch
@@ -90,6 +91,12 @@ class TooledModelLogger:
             self.logger = FlexLogger(plots, meters, **settings)
         except Exception:
             self.tooled.remove()
+            raise
+        try:
+            self._inspecting = (logger or self.logger).inspect(model)
+        except Exception:
+            self.tooled.remove()
+            self.logger.close()
             raise
         self._kept = Averages()
         self._last: Snapshot | None = None
@@ -206,6 +213,8 @@ class TooledModelLogger:
         for snapshot in self._unwatched:
             _ = snapshot.collected
         self._look()
+        if self._inspecting is not None:
+            self._inspecting.stop()
         self.logger.close()
 
     def __enter__(self) -> Self:

@@ -107,7 +107,7 @@ def test_the_run_log_can_be_asked_not_to_be(said, kept):
     [
         ({"plotz": {}}, "plotz", "unknown key 'plotz'; did you mean 'plots'?"),
         ({"models": {}}, "models", "unknown key 'models'; did you mean 'model'?"),
-        ({"inspect": {}}, "inspect", "unknown key 'inspect'"),
+        ({"surveys": {}}, "surveys", "unknown key 'surveys'"),
         ({"port": "8097"}, "port", "expected an integer of at least 1 and at most 65535, but got '8097'"),
         ({"port": 0}, "port", "at least 1"),
         ({"port": True}, "port", "but got true"),
