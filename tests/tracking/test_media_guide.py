@@ -26,7 +26,7 @@ def test_what_the_guide_shows_runs(server: ServerProcess, monkeypatch: pytest.Mo
         windows = post(server.url, "/win_data", {"eid": run.env, "win": None})
     finally:
         run.close()
-    names = re.findall(r'^    "(\w+)": wandb|log\(\{"(\w+)"', code, re.M)
+    names = re.findall(r'^ +"(\w+)": wandb|log\(\{"(\w+)"', code, re.M)
     assert len(names) == 13
     for name in ("".join(pair) for pair in names):
         assert f'"title": "{name}"' in windows, name

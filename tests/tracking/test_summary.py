@@ -52,7 +52,9 @@ def test_what_rules_ask_for_is_what_was_logged_until_now(run: wandb.TrackedRun) 
     wandb.finish()
     card = read_card(run.dir)
     assert card is not None
-    assert card.summary == before == run.summary.as_dict()
+    for after in (card.summary, run.summary.as_dict()):  # a mean's last digit depends on how values came in batches
+        assert after.pop("val/loss") == pytest.approx(before["val/loss"])
+        assert after == {name: value for name, value in before.items() if name != "val/loss"}
 
 
 def test_values_of_an_open_step_count(run: wandb.TrackedRun) -> None:
