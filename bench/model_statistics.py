@@ -52,7 +52,7 @@ SIZES = {
     "gpt10m": Size(5, 10, 100),
     "gpt2small": Size(4, 10, 40),
 }
-QUICK = {"mlp100": Size(3, 20, 300), "conv8": Size(2, 10, 40)}
+QUICK = {"mlp100": Size(2, 20, 300)}
 QUICK_OURS, QUICK_PEERS = (EACH, ALL_TENTH), ("twins_lightning", "twins_wandb")
 LONGEST_S = 30.0
 """A block that takes longer than this ends early."""

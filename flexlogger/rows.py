@@ -14,7 +14,9 @@ from flexlogger.records import ITEM_BYTES, Item, Record, Step, weight
 Floats = NDArray[np.float64]
 
 LEAST = 32
-"""Records that are worth columns."""
+"""Records that are worth columns, …"""
+WIDE = 1024
+"""… or scalars of fewer of them."""
 EXACT = 2**53
 """Whole numbers below this are themselves as float64."""
 
@@ -126,15 +128,14 @@ class Packed(Sequence[Item]):
 
 def packed(items: Sequence[Item]) -> list[Sequence[Item]]:
     """The same in order, as `Rows` wherever enough records of the same names follow each other, else in lists."""
-    if len(items) < LEAST:
-        return [items] if items else []
     parts: list[Sequence[Item]] = []
     keys = [tuple(item.values) if type(item) is Record and not item.data else None for item in items]
     start = 0
     for names, group in groupby(keys):
         end = start + sum(1 for _ in group)
         part: Sequence[Item] = items[start:end]
-        rows = _rows(cast(Sequence[Record], part), names) if names and end - start >= LEAST else None
+        worth = names and (len(part) >= LEAST or len(part) * len(names) >= WIDE)
+        rows = _rows(cast(Sequence[Record], part), names or ()) if worth else None
         if rows is not None:
             parts.append(rows)
         elif parts and isinstance(parts[-1], list):

@@ -66,6 +66,14 @@ def run(first: int, count: int, **values: float) -> list[Record]:
     return [Record(step, float(step), dict(values)) for step in range(first, first + count)]
 
 
+def test_few_wide_records_are_worth_columns_too() -> None:
+    wide: list[Item] = [Record(step, 0.0, {f"n{n}": 0.5 for n in range(600)}) for step in range(2)]
+    (rows,) = packed(wide)
+    assert isinstance(rows, Rows)
+    assert list(rows) == wide
+    assert packed(wide[:1]) == [wide[:1]]
+
+
 def test_rows_behind_each_other_are_one() -> None:
     first, second = (packed(run(start, 40, a=1.0, b=2.0))[0] for start in (0, 40))
     assert isinstance(first, Rows)

@@ -10,7 +10,7 @@ import torch
 from flexlogger.errors import ValueRefusedError
 from flexlogger.meters.base import BaseMeter
 from flexlogger.meters.catalog import METERS
-from flexlogger.meters.tensors import Total, as_tensor, number, shape, together, widest
+from flexlogger.meters.tensors import Total, as_tensor, number, on_device, shape, together, widest
 
 
 class AccuracyMeter(BaseMeter):
@@ -40,7 +40,12 @@ class AccuracyMeter(BaseMeter):
         )
         right = _classes(given, truth) == truth
         if right.numel():
-            self._hits.add(right.sum())
+            hits = right.sum()
+            if on_device(hits):
+                self._there.add(hits)
+                self._waiting = True
+            else:
+                self._here += int(hits)
             self._n += right.numel()
 
     def value(self) -> float:
@@ -49,11 +54,12 @@ class AccuracyMeter(BaseMeter):
 
     def collect(self) -> dict[str, Any]:
         """{'': fraction}, a float or a 0-d tensor on its device."""
-        return {"": number(self._fraction())}
+        fraction = self._fraction()
+        return {"": number(fraction) if isinstance(fraction, torch.Tensor) else fraction}
 
     def state(self) -> torch.Tensor:
         """[hits, count]."""
-        hits = float(self._hits.read()) if self._n else 0.0
+        hits = self._here + (float(self._there.read()) if self._waiting else 0.0)
         return torch.tensor([hits, self._n], dtype=torch.float64)
 
     def collect_over(self, states: torch.Tensor) -> dict[str, Any]:
@@ -61,15 +67,19 @@ class AccuracyMeter(BaseMeter):
         hits, n = states.sum(0)
         return {"": float(hits / n)}
 
-    def _fraction(self) -> torch.Tensor:
+    def _fraction(self) -> float | torch.Tensor:
         if not self._n:
-            return torch.tensor(math.nan)
-        hits = self._hits.read()
-        return hits.to(widest(hits.device)) / self._n
+            return math.nan
+        if not self._waiting:
+            return self._here / self._n
+        hits = self._there.read()
+        return (hits.to(widest(hits.device)) + self._here) / self._n
 
     def reset(self) -> None:
         """Forget everything."""
-        self._hits = Total()
+        self._here = 0  # hits counted on the CPU: a number costs less than a tensor of one
+        self._there = Total()
+        self._waiting = False
         self._n = 0
 
 

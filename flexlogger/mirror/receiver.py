@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -28,8 +28,8 @@ class Audience(Protocol):
     def follow(self, folder: Path) -> None:
         """Something came for the run in `folder`, or its trainer said that it still lives."""
 
-    def ask(self, folder: Path) -> threading.Event:
-        """Ask for all of it to be shown now; the event tells when it is."""
+    def ask(self, folder: Path) -> Callable[[], bool]:
+        """Ask for all of it to be shown now; what is returned tells whether it is."""
 
     def problem(self, folder: Path) -> str:
         """Why it cannot be shown; empty where it can."""
@@ -41,7 +41,7 @@ class Audience(Protocol):
 class _Question(NamedTuple):
     route: bytes
     number: int
-    shown: threading.Event
+    shown: Callable[[], bool]
 
 
 class Receiver:
@@ -152,6 +152,6 @@ class Receiver:
         return None
 
     def _tell_shown(self) -> None:
-        for asked in [asked for asked in self._questions if asked.shown.is_set()]:
+        for asked in [asked for asked in self._questions if asked.shown()]:
             self._listener.send(asked.route, message(protocol.SHOWN, Head(number=asked.number)))
             self._questions.remove(asked)

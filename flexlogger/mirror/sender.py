@@ -61,6 +61,8 @@ class Sender:
         """Why the receiver cannot show the run; empty while it can."""
         self.url = ""
         """Where the run can be looked at, as the receiver says."""
+        self.stored = 0
+        """Bytes of segments, blobs and cards that the receiver has taken."""
         self.outages = 0
         """How often nobody answered for a while."""
         self._folder = folder
@@ -210,6 +212,7 @@ class Sender:
 
     def _stored(self, link: Link, part: Part, size: int) -> None:
         self._bytes -= len(part.content)
+        self.stored += len(part.content)
         if not self._parts.stored(part, size):  # somebody cut it there: begin with what there is
             link.renew()
         if self.refusal:

@@ -48,7 +48,9 @@ class Listener:
         except zmq.ZMQError as error:
             self.close()
             raise ServerError(f"cannot listen on {where} ({error.strerror.lower()}); choose another port") from error
-        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        port = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2]
+        self.endpoint = f"{where.rpartition(':')[0]}:{port}"
+        """Where it listens; the port is the one that was got where 0 was asked for."""
         self._poller = zmq.Poller()
         for source in (self._socket, self._events, bell, *([self._door.socket] if self._door is not None else [])):
             self._poller.register(source, zmq.POLLIN)

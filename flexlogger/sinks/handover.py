@@ -14,13 +14,25 @@ from flexlogger import faults
 from flexlogger.records import ITEM_BYTES, Definition, Item
 from flexlogger.rows import Packed, Rows, held
 from flexlogger.runs.backlog import read_back
-from flexlogger.runs.tail import Tail
+from flexlogger.runs.segment import Damage
+from flexlogger.runs.tail import Batch
 from flexlogger.sinks.merged import OneDashboard
 
 WAITING_BYTES = 8 * 2**20
 """Up to this much is handed over in memory; what is older is read from the log."""
 TOGETHER = 16384
 """Rows handed over at once: the fewer pieces, the less often a view's thread has to wait for the interpreter."""
+
+
+class History(Protocol):
+    """Where what others wrote is read: a run's `Tail`, or what stands for one."""
+
+    @property
+    def damage(self) -> Damage:
+        """What had to be skipped so far."""
+
+    def read(self) -> Iterator[Batch]:
+        """Hand over what was not handed over before."""
 
 
 class Stage(Protocol):
@@ -45,7 +57,7 @@ class Handover:
     where there is none they are lost and counted in `unseen`; a dashboard's definition never is.
     """
 
-    def __init__(self, tail: Tail | None = None, stage: Stage | None = None) -> None:
+    def __init__(self, tail: History | None = None, stage: Stage | None = None) -> None:
         self.unseen = 0
         self.damaged = 0
         """Lines of other segments that had to be skipped."""
@@ -62,6 +74,11 @@ class Handover:
     def behind(self) -> bool:
         """Whether something has to be read from the log."""
         return self._taken < self._left_to_log
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits that it is better taken before it has to be left to the log."""
+        return self._bytes > WAITING_BYTES // 2
 
     def catch_up(self, path: Path, end: int) -> None:
         """Begin with what the own log at `path` holds up to byte `end`: it is read from there."""
@@ -104,7 +121,7 @@ class Handover:
         for items in self._own():
             yield self._stage.take(items, own=True)
 
-    def _of_others(self, tail: Tail) -> Iterator[Sequence[Item]]:
+    def _of_others(self, tail: History) -> Iterator[Sequence[Item]]:
         found = False
         for rank, items in tail.read():
             found = True

@@ -12,9 +12,8 @@ from typing import Any
 from flexlogger import faults
 from flexlogger.errors import SinkError
 from flexlogger.records import Item
-from flexlogger.runs.tail import Tail
 from flexlogger.sinks.base import Sink
-from flexlogger.sinks.handover import Handover, Stage
+from flexlogger.sinks.handover import Handover, History, Stage
 
 POLL_S = 0.1
 INTERVAL_S = 0.5
@@ -41,7 +40,7 @@ class View:
         sink: Sink,
         name: str,
         *,
-        tail: Tail | None = None,
+        tail: History | None = None,
         stage: Stage | None = None,
         repair: str = "",
         interval: float = INTERVAL_S,
@@ -160,12 +159,12 @@ class View:
         with self._lock:
             asked = list(self._asked)
             hurry, self._hurry = self._hurry, False
+        waits = not hurry and self._clock() < self._due
+        if waits and (self._refused is not None or not self._handover.crowded):
+            return  # what comes meanwhile is taken in with it: the fewer pieces, the less each costs
         look = hurry or self._clock() >= self._look_at
         if look:
             self._look_at = self._clock() + OTHERS_S
-        waits = not hurry and self._clock() < self._due
-        if waits and self._refused is not None:
-            return
         try:
             self._write(look)
         except SinkError as error:

@@ -108,3 +108,24 @@ def test_a_bug_in_a_sink_is_reported_once_and_stays_out_of_training(caplog: pyte
     assert isinstance(faults.seen[0], TypeError)
     faults.forget()
     view.close(1)
+
+
+def test_what_comes_between_two_refreshes_is_taken_with_the_next_unless_it_is_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
+    now, sink = [100.0], MemorySink()
+    view = View(sink, "memory", clock=lambda: now[0])
+    assert view.flush(5)  # the thread sleeps now; from here its steps are ours
+    for step in range(10):
+        view.offer(batch(step), None, 0)
+        view._step()
+    assert sink.items == []
+    now[0] += 0.5
+    view._step()
+    assert sink.items == batch(*range(10))
+    monkeypatch.setattr("flexlogger.sinks.handover.WAITING_BYTES", 512)
+    view.offer(batch(10), None, 0)
+    view._step()
+    assert sink.items == batch(*range(11))
+    view.close(5)

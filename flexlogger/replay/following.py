@@ -1,0 +1,277 @@
+"""Runs that come in from elsewhere, each drawn for as long as it goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
+from pathlib import Path
+
+from flexlogger import faults
+from flexlogger.records import End, Item
+from flexlogger.replay.source import Source, header_of, own_segment
+from flexlogger.replay.where import Windows, repair
+from flexlogger.runs.claims import STALE_S, Claim, windows_claim
+from flexlogger.runs.format import Header
+from flexlogger.runs.segment import Damage
+from flexlogger.runs.tail import Batch
+from flexlogger.sinks.base import Sink
+from flexlogger.sinks.terminal import TerminalSink
+from flexlogger.sinks.view import View
+from flexlogger.sinks.visdom import HttpSender, VisdomSink
+from flexlogger.sinks.wire import Address
+
+KINDS = ("visdom", "terminal")
+QUIET_S = 10.0
+"""A run that has ended is let go of once nothing came for so long …"""
+SILENT_S = 60.0
+"""… and any run: its trainer is dead, or the network; what comes later opens it again."""
+LOOK_S = 1.0
+
+
+class Reel:
+    """A run's items as a view's tail: all there is, then what is new, from the beginning where the run was taken up
+    again. `rewind` is called then."""
+
+    def __init__(self, folder: Path, rewind: Callable[[], None]) -> None:
+        self.damage = Damage()
+        self.ended = False
+        """True where the last thing that was read is an end."""
+        self._folder = folder
+        self._rewind = rewind
+        self._tell = faults.Once()
+        self._source: Source | None = None
+
+    def read(self) -> Iterator[Batch]:
+        """Hand over what was not yet read. Raises no error."""
+        if self._source is not None and self._source.outdated:
+            self._source = None
+            self._rewind()
+        if self._source is None:
+            self._source = Source(self._folder, self._tell)
+        for items in self._source.read():
+            self.ended = isinstance(items[-1], End) if items else self.ended
+            yield Batch(0, list(items))
+        self.damage = self._source.damage
+
+
+class AsItIs:
+    """The stage of items that are as they are to be shown already."""
+
+    def take(self, items: Sequence[Item], rank: int = 0, own: bool = False) -> Sequence[Item]:
+        """Return them."""
+        return items
+
+
+class Screen:
+    """A sink that is made when the first items come, for they say in which windows they are drawn; again after each
+    `rewind`. Both are called by the view's thread."""
+
+    def __init__(self, make: Callable[[], Sink]) -> None:
+        self._make = make
+        self._sink: Sink | None = None
+
+    def rewind(self) -> None:
+        """Forget everything."""
+        self.close()
+        self._sink = None
+
+    def write(self, batch: Sequence[Item]) -> None:
+        """Take items in log order."""
+        self._sink = self._sink or self._make()
+        self._sink.write(batch)
+
+    def flush(self) -> None:
+        """Show what has changed."""
+        if self._sink is not None:
+            self._sink.flush()
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._sink is not None:
+            self._sink.close()
+
+
+class Followed:
+    """One run that is drawn: in windows of its own, where another live run has those that it asks for."""
+
+    def __init__(self, folder: Path, wall: Following, kinds: Sequence[str], now: float) -> None:
+        self.folder = folder
+        self.label = f"{folder.parent.name}/{folder.name}"
+        self.heard = now
+        self.windows: Windows | None = None
+        self.claim: Claim | None = None
+        self.header: Header | None = None
+        """That of its trainer's segment, once known."""
+        self._wall = wall
+        self._reels: list[Reel] = []
+        self.views = [self._view(kind) for kind in kinds]
+
+    def _view(self, kind: str) -> View:
+        screen = Screen(lambda: self._sink(kind))
+        reel = Reel(self.folder, screen.rewind)
+        self._reels.append(reel)
+        hint = repair(self._wall.server) if kind == "visdom" else ""
+        return View(screen, kind, tail=reel, stage=AsItIs(), repair=hint)
+
+    def _sink(self, kind: str) -> Sink:
+        if kind == "terminal":
+            return TerminalSink()
+        windows = self._wall.windows_of(self)
+        return VisdomSink(HttpSender(windows.server, self._wall.token), windows.env, windows.uid)
+
+    @property
+    def ended(self) -> bool:
+        """True where nothing is to come unless the run is taken up again."""
+        return all(reel.ended for reel in self._reels)
+
+    def leave(self) -> None:
+        """Draw no more: somebody else has the windows now. Never waits."""
+        for view in self.views:
+            view.stop()
+        self.views = []
+        self.release()
+
+    def release(self) -> None:
+        """Give the windows back."""
+        if self.claim is not None:
+            self.claim.release()
+
+
+def _succeeds(newer: Header | None, older: Header | None) -> bool:
+    """True for two runs of one process, as those of a notebook's cell that was run again."""
+    if newer is None or older is None:
+        return False
+    return (newer.host, newer.pid) == (older.host, older.pid) and newer.start > older.start
+
+
+class Following:
+    """Draws every run it is told of, on the dashboard at `server`; what `flexlogger monitor` shows.
+
+    `kinds` are the views that each run gets. `base` is where the runs lie. `tell` is told what is worth a line. Several
+    threads may call it.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        kinds: Sequence[str],
+        server: Address,
+        token: str | None,
+        tell: Callable[[str], object],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.server = server
+        self.token = token
+        self._base = base
+        self._kinds = tuple(kinds)
+        self._tell = tell
+        self._clock = clock
+        self._runs: dict[Path, Followed] = {}
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look_after, name="flexlogger-following", daemon=True)
+        self._thread.start()
+
+    # ---- an audience
+
+    def follow(self, folder: Path) -> None:
+        """Something came for the run in `folder`, or its trainer said that it still lives."""
+        with self._lock:
+            run = self._runs.get(folder)
+            if run is None and not self._over.is_set():
+                run = self._runs[folder] = Followed(folder, self, self._kinds, self._clock())
+            if run is not None:
+                run.heard = self._clock()
+
+    def ask(self, folder: Path) -> Callable[[], bool]:
+        """Ask for all of a run to be shown now; what is returned tells whether it is."""
+        with self._lock:
+            run = self._runs.get(folder)
+        events = [view.ask() for view in run.views] if run is not None else []
+        return lambda: all(event.is_set() for event in events)
+
+    def problem(self, folder: Path) -> str:
+        """Why a run cannot be shown; empty where it can."""
+        run = self._runs.get(folder)
+        return next((error for view in run.views if (error := view.status()["error"])), "") if run is not None else ""
+
+    def url(self, folder: Path) -> str:
+        """Where a run is shown; empty where nowhere, or not yet."""
+        run = self._runs.get(folder)
+        return run.windows.url if run is not None and run.windows is not None else ""
+
+    # ---- windows
+
+    def windows_of(self, run: Followed) -> Windows:
+        """Choose where a run is drawn: where its trainer wanted it, or beside that where another live run is drawn."""
+        header = header_of(own_segment(run.folder))
+        env = header.env if header is not None and header.env else run.folder.name
+        wanted = header.uid if header is not None and header.uid else env
+        with self._lock:
+            run.release()
+            run.header = header
+            uid = self._claimed(run, env, wanted)
+            known, run.windows = run.windows, Windows(self.server, env, uid)
+        if known != run.windows:
+            beside = "" if uid == wanted else f" (as {uid!r}: another live run draws the windows of {wanted!r})"
+            self._tell(f"{run.label}: {run.windows.url}{beside}")
+        return run.windows
+
+    def _claimed(self, run: Followed, env: str, wanted: str) -> str:
+        for uid in chain([wanted], (f"{wanted}-{number}" for number in count(2))):
+            self._make_way(run, env, uid)
+            claim = Claim(windows_claim(self._base, str(self.server), env, uid), run.folder.name)
+            if claim.take(time.time()):
+                run.claim = claim
+                break
+        return uid
+
+    def _make_way(self, run: Followed, env: str, uid: str) -> None:
+        """A run that has ended or fallen silent leaves its windows, and an older one of the same process for good."""
+        for other in list(self._runs.values()):
+            if other is run or other.windows is None or (other.windows.env, other.windows.uid) != (env, uid):
+                continue
+            if _succeeds(run.header, other.header):
+                other.leave()
+            elif other.ended or self._clock() - other.heard > STALE_S:
+                other.leave()
+                del self._runs[other.folder]
+
+    # ---- from time to time
+
+    def _look_after(self) -> None:
+        while not self._over.wait(LOOK_S):
+            try:
+                self._look()
+            except Exception as error:
+                faults.swallow("looking after runs from elsewhere", error)
+
+    def _look(self) -> None:
+        now = self._clock()
+        with self._lock:
+            for run in list(self._runs.values()):
+                if run.claim is not None:
+                    run.claim.beat(time.time())
+                quiet = now - run.heard
+                if quiet > SILENT_S or (quiet > QUIET_S and run.ended):
+                    del self._runs[run.folder]
+                    self._tell(f"{run.label}: {'it has ended' if run.ended else 'nothing is heard of it any more'}")
+                    run.leave()
+
+    def close(self, timeout: float) -> bool:
+        """Show what is left, for at most `timeout` seconds in all, and end; False where not all was shown."""
+        self._over.set()
+        self._thread.join()
+        with self._lock:
+            runs = list(self._runs.values())
+        views = [view for run in runs for view in run.views]  # one that has left has none
+        for view in views:
+            view.ask()
+        deadline = time.monotonic() + timeout
+        shown = [view.close(max(0.0, deadline - time.monotonic())) for view in views]
+        for run in runs:
+            run.release()
+        return all(shown)
