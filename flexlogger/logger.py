@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from flexlogger.config.load import load
 from flexlogger.config.model import Dashboard
 from flexlogger.config.update import update
+from flexlogger.endings import ending_of
 from flexlogger.errors import ConfigError, Place, Problem, UnknownNameError, ValueRefusedError, unknown
 from flexlogger.intake import Intake
 from flexlogger.notebook import run_html
@@ -279,7 +280,7 @@ class FlexLogger(Intake):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
+        if ending_of(error or kind) == "crashed":
             self._run.ending = "crashed"
         self.close()
 

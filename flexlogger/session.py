@@ -18,6 +18,7 @@ from flexlogger.config.hyper import plain_data
 from flexlogger.config.model import Dashboard
 from flexlogger.declared import Declarations
 from flexlogger.drawing import Drawing
+from flexlogger.endings import ending_at_exit, watch_exit
 from flexlogger.errors import ConfigError, Place, Problem
 from flexlogger.farewell import tell
 from flexlogger.identity import Identity, Resume, check_resume, check_writable, identify
@@ -215,10 +216,16 @@ def _forget(run: Run) -> None:
 
 @atexit.register
 def _close_all() -> None:
+    if ending_at_exit() == "crashed":
+        _fail_all()
     for run in list(_open):
-        if _has_crashed() and run.ending == "finished":
-            run.ending = "crashed"
         run.close()
+
+
+def _fail_all() -> None:
+    """The script fails: so do its runs, whoever closes them on the way out."""
+    for run in _open:
+        run.ending = "crashed"
 
 
 def _close_all_in_a_worker() -> None:
@@ -226,12 +233,6 @@ def _close_all_in_a_worker() -> None:
     module = sys.modules.get("multiprocessing")
     if module is not None and module.parent_process() is not None:
         sys.modules["multiprocessing.util"].Finalize(None, _close_all, exitpriority=10)
-
-
-def _has_crashed() -> bool:
-    """True where the interpreter ends because of an error that nobody caught. At a prompt, those end nothing."""
-    error = getattr(sys, "last_value", None)
-    return error is not None and not isinstance(error, KeyboardInterrupt) and not hasattr(sys, "ps1")
 
 
 # ---- opening
@@ -271,6 +272,7 @@ def open_run(
     run = Run(identity, where, views, feed, ownership)
     _open.append(run)
     _close_all_in_a_worker()
+    watch_exit(_fail_all)
     given = {**dashboard.config, **plain_data(config or {})}
     if owns:
         before = read_card(identity.folder)

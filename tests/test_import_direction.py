@@ -91,6 +91,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "integrations": ("errors", "faults", "runs", "identity", "model"),
     "server": ("errors",),
     "declared": ("records",),
+    "endings": (),
     "inspector": ("errors", "records", "faults", "readback", "model", "plots", "sinks"),
     "farewell": ("faults",),
     "notebook": (),

@@ -20,7 +20,11 @@ MAX_BYTES = 32 * 2**20
 BATCH = 1024
 POLL_S = 0.05
 ROOM_S = 0.02
-"""The longest a caller waits for room when the queue is full."""
+"""The longest a caller waits for room where the queue fills up …"""
+MISSES = 50
+"""… and after so many waits in which the worker did nothing at all, no caller waits before it does something."""
+ROOM = 0.75
+"""The share of the queue from which on callers wait. What is above is for those whose wait was in vain."""
 
 
 class Barrier:
@@ -35,8 +39,9 @@ class Barrier:
 class ThreadPipe:
     """A bounded queue and a worker that empties it into a `Feed` (the run log, then the views).
 
-    Bounded in bytes: at `max_bytes` the caller waits for room (for 20 ms), and only where that does not help is the
-    newest item dropped and counted. One thread at a time may submit.
+    Bounded in bytes: from three quarters of `max_bytes` on each caller waits up to 20 ms for the worker, so that a
+    tight loop slows to the log's pace. Only at `max_bytes`, which takes a disk that refuses or hangs, is the newest
+    item dropped and counted. One thread at a time may submit.
 
     In a forked child the queue starts empty, the feed opens a segment of its own, and the worker starts with the first
     item.
@@ -58,12 +63,11 @@ class ThreadPipe:
         self._large_in = 0  # bytes of large items taken (written by the submitting thread only)
         self._large_arrived = 0  # … come in from the source (written by whoever holds the lock)
         self._large_out = 0  # … and passed on (likewise)
-        self._limit = self._max_bytes // ITEM_BYTES
+        self._limit = self._before_waiting()
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._room = threading.Event()
-        self._hangs = False  # True while the worker has not moved since a caller waited for it
-        self._batches = 0
+        self._missed = 0  # waits in a row in which the worker took nothing
         self._worker: threading.Thread | None = None
 
     # ---- the training thread
@@ -87,10 +91,10 @@ class ThreadPipe:
             return self.drop("after close")
         if self._worker is None:
             self._start()
-        if self._weight() + size > self._max_bytes:
+        if self._queue and self._weight() + size > ROOM * self._max_bytes:
             self._wait_for_room()
-            if self._weight() + size > self._max_bytes:
-                return self.drop("queue full")
+        if self._weight() + size > self._max_bytes:
+            return self.drop("queue full")
         self._large_in += size
         self._set_limit()
         self._queue.append(item)
@@ -104,7 +108,11 @@ class ThreadPipe:
 
     def _set_limit(self) -> None:
         if not self._closed:
-            self._limit = (self._max_bytes - self._large()) // ITEM_BYTES
+            self._limit = self._before_waiting()
+
+    def _before_waiting(self) -> int:
+        """Ordinary items that may be queued before callers wait."""
+        return int(ROOM * self._max_bytes - self._large()) // ITEM_BYTES
 
     def drop(self, reason: str) -> bool:
         """Count an item that is not taken; False, as `submit` returns it."""
@@ -112,20 +120,19 @@ class ThreadPipe:
         return False
 
     def _wait_for_room(self) -> None:
-        """Let the worker write alone for a moment, so that a tight loop slows to the log's pace before it loses. The
-        disk may hang, so the caller never writes itself, and a worker that did not move is not waited for again."""
-        if self._hangs:
+        """Let the worker write alone for a moment. The disk may hang, so the caller never writes itself; and where the
+        disk refuses, or the worker is not heard of for a second in all, waiting helps nobody."""
+        if self._feed.stuck or self._missed >= MISSES:
             return
-        batches = self._batches
         self._room.clear()
+        self._missed += 1  # until the worker takes something
         self._wake.set()
         self._room.wait(ROOM_S)
-        self._hangs = self._batches == batches
 
     # ---- the worker
 
     def _start(self) -> None:
-        self._limit = self._max_bytes // ITEM_BYTES
+        self._limit = self._before_waiting()
         self._worker = threading.Thread(target=self._run, name="flexlogger-log", daemon=True)
         self._worker.start()
 
@@ -170,8 +177,7 @@ class ThreadPipe:
         if large := sum(map(weight, batch)):
             self._large_out += large
             self._set_limit()
-        self._batches += 1
-        self._hangs = False
+        self._missed = 0
         if len(self._queue) < self._limit // 2:
             self._room.set()
         return batch, barrier

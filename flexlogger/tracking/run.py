@@ -16,6 +16,7 @@ from torch.nn import Module
 
 from flexlogger import faults
 from flexlogger.config.model import Dashboard
+from flexlogger.endings import ending_of
 from flexlogger.errors import RunLogError, ValueRefusedError
 from flexlogger.records import Step
 from flexlogger.session import Run
@@ -250,4 +251,4 @@ class TrackedRun(Shown):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.finish(exit_code=1 if kind is not None else 0)
+        self.finish(exit_code=int(ending_of(error or kind) == "crashed"))

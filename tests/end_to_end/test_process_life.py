@@ -58,7 +58,44 @@ while True:
     steps = [step for step, _ in segment.series("loss")]
     assert len(steps) >= 499
     assert steps == list(range(len(steps)))
-    assert segment.status == "finished"
+    assert segment.status == "crashed"
+
+
+TRAIN = """
+import sys
+def train():
+    stat = logger()
+    stat.add(loss=0.5); stat.log(0)
+    {ending}
+"""
+BLOCK = """
+with logger() as stat:
+    stat.add(loss=0.5); stat.log(0)
+    {ending}
+"""
+CHILD = """
+import multiprocessing
+process = multiprocessing.get_context("fork").Process(target=train)
+process.start(); process.join(); sys.exit(process.exitcode)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "ending", "code", "status"),
+    [
+        (TRAIN + "train()", "sys.exit()", 0, "finished"),
+        (TRAIN + "train()", "sys.exit(3)", 3, "crashed"),
+        (TRAIN + "train()", "sys.exit('no more')", 1, "crashed"),
+        (TRAIN + CHILD, "globals()['stat'] = stat; sys.exit(3)", 3, "crashed"),
+        (TRAIN + CHILD, "globals()['stat'] = stat; raise SystemExit(3)", 3, "crashed"),
+        (BLOCK, "raise SystemExit(3)", 3, "crashed"),
+        (BLOCK, "raise SystemExit", 0, "finished"),
+    ],
+)
+def test_a_run_ends_as_its_script_does(tmp_path: Path, body: str, ending: str, code: int, status: str) -> None:
+    """Also where the logger is collected before the interpreter says that it ends."""
+    (segment,), _ = run(HEAD + body.format(ending=ending), tmp_path, status=code)
+    assert segment.status == status
 
 
 @pytest.mark.parametrize("ending", ["os._exit(3)", "os.kill(os.getpid(), signal.SIGKILL)"])
