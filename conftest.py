@@ -2,4 +2,5 @@
 
 from importlib.util import find_spec
 
-pytest_plugins = [name for name in ("tests.isolation", "tests.servers", "tests.browser") if find_spec(name)]
+_FIXTURES = ("tests.isolation", "tests.servers", "tests.browser", "tests.pipe.places")
+pytest_plugins = [name for name in _FIXTURES if find_spec(name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import typer
 
 from flexlogger.cli.common import new_app
 from flexlogger.cli.runs.options import DirOption, PortOption, ServerOption, TokenOption
-from flexlogger.errors import ValueRefusedError, unknown
+from flexlogger.errors import RunLogError, ValueRefusedError, unknown
 from flexlogger.mirror.receiver import Receiver
 from flexlogger.net.addresses import address, is_loopback
 from flexlogger.net.keys import HostKeys, host_keys
@@ -45,7 +46,7 @@ def monitor(
     where = address(listen)
     kinds = _kinds(sinks)
     secret = _keys(keys, where.host)
-    base = base_dir(dir).absolute()
+    base = _folder(base_dir(dir).absolute())
     following = Following(base, kinds, server_of(server, port), token_of(token), _tell)
     try:
         receiver = Receiver(str(where), base, secret, following if kinds else None)
@@ -81,10 +82,29 @@ def _keys(path: Path | None, host: str) -> HostKeys | None:
     return None
 
 
+def _folder(base: Path) -> Path:
+    """The folder that runs are kept in; refused here rather than at the first run."""
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunLogError(
+            f"{base}: cannot be made ({error.strerror or error}); name another folder with --dir"
+        ) from error
+    if not os.access(base, os.W_OK | os.X_OK):
+        raise RunLogError(f"{base}: cannot be written; name another folder with --dir")
+    return base
+
+
 def _until_told() -> None:
+    """Wait for Ctrl-C or SIGTERM: what is there is shown then. A second one does not wait for that."""
     over = threading.Event()
+
+    def ended(number: int, _: object) -> None:
+        over.set()
+        signal.signal(number, signal.SIG_DFL)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+        signal.signal(number, ended)
     over.wait()
 
 

@@ -42,7 +42,7 @@ def push(run: FoundRun, where: str, keys: ClientKeys | None, advance: Callable[[
 
     `advance` is told how many more bytes of the log are there. Raises ServerError where nobody takes it.
     """
-    sender = Sender(run.folder, run.project, run.id, where, keys)
+    sender = Sender(run.folder, run.project, run.id, where, keys, tell=lambda message: None)  # an error says it
     try:
         _wait(sender, where, lambda: sender.connected, CONNECT_S, lambda: None)
         left = sender.behind
@@ -70,7 +70,10 @@ def _wait(sender: Sender, where: str, done: Callable[[], bool], patience: float,
         if sender.stored != stored:
             moved, stored = time.monotonic(), sender.stored
         if time.monotonic() - moved > patience:
-            raise ServerError(f"nobody takes run logs at {where}; start: flexlogger monitor --listen {where}")
+            why = f" ({sender.problem})" if sender.problem else ""
+            raise ServerError(
+                f"nobody takes run logs at {where}{why}; start there: flexlogger monitor --listen {where}"
+            )
         look()
         time.sleep(_LOOK_S)
     look()

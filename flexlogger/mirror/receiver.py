@@ -148,6 +148,8 @@ class Receiver:
     def _show(self, route: bytes, folder: Path, number: int) -> list[Frame] | None:
         if self._audience is None:
             return message(protocol.SHOWN, Head(number=number))
+        if folder.is_dir():  # all of it may have come before this receiver was started
+            self._audience.follow(folder)
         self._questions.append(_Question(route, number, self._audience.ask(folder)))
         return None
 

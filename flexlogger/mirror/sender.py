@@ -51,10 +51,13 @@ class Sender:
         where: str,
         keys: ClientKeys | None = None,
         *,
+        tell: Callable[[str], object] = faults.log.warning,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.connected = False
         """True while the receiver answers."""
+        self.problem = ""
+        """Why there is no connection, where that can be told."""
         self.refusal = ""
         """Why the receiver does not take something; empty while it does."""
         self.unshown = ""
@@ -62,13 +65,14 @@ class Sender:
         self.url = ""
         """Where the run can be looked at, as the receiver says."""
         self.stored = 0
-        """Bytes of segments, blobs and cards that the receiver has taken."""
+        """Bytes of segments and blobs that the receiver has taken."""
         self.outages = 0
         """How often nobody answered for a while."""
         self._folder = folder
         self._whose = Head(project=project, run=run)
         self._where = where
         self._keys = keys
+        self._tell = tell
         self._clock = clock
         self._bell = Bell()
         self._parts = Parts(folder)
@@ -153,10 +157,11 @@ class Sender:
             link.renew()
         while (frames := link.receive()) is not None:  # the last words of a connection too
             self._hear(link, protocol.parse(frames))
+        self.problem = link.problem
         if not link.up:
-            self._lost(now, link.problem)
+            self._lost(now)
         elif link.made != self._greeted:
-            self._lost(now, "")
+            self._lost(now)
             self._greet(link)
         if self.connected:
             self._look(now)
@@ -164,18 +169,17 @@ class Sender:
             if now - self._spoke_at > BEAT_S:
                 self._say(link, protocol.PING)
 
-    def _lost(self, now: float, why: str) -> None:
+    def _lost(self, now: float) -> None:
         if self.connected:
             self.connected = False
             self._away_since = now
         if not self._told_away and now - self._away_since > WARN_S:
             self._told_away = True
             self.outages += 1
-            faults.log.warning(
-                "flexlogger: nobody takes run logs at %s%s; training goes on, everything is kept in %s and sent later",
-                self._where,
-                f" ({why})" if why else "",
-                self._folder,
+            why = f" ({self.problem})" if self.problem else ""
+            self._tell(
+                f"flexlogger: nobody takes run logs at {self._where}{why}; training goes on, everything is kept in "
+                f"{self._folder} and sent later"
             )
 
     def _greet(self, link: Link) -> None:
@@ -208,16 +212,16 @@ class Sender:
         self._look_at = 0.0
         if self._told_away:
             self._told_away = False
-            faults.log.warning("flexlogger: connected to %s; what it missed is on its way", self._where)
+            self._tell(f"flexlogger: connected to {self._where}; what it missed is on its way")
 
     def _stored(self, link: Link, part: Part, size: int) -> None:
         self._bytes -= len(part.content)
-        self.stored += len(part.content)
+        self.stored += 0 if part.kind == protocol.CARD else len(part.content)
         if not self._parts.stored(part, size):  # somebody cut it there: begin with what there is
             link.renew()
         if self.refusal:
             self.refusal = ""
-            faults.log.warning("flexlogger: %s takes the run log again", self._where)
+            self._tell(f"flexlogger: {self._where} takes the run log again")
 
     # ---- what is sent
 
@@ -247,9 +251,7 @@ class Sender:
         self._retry_at = self._clock() + RETRY_S
         if why != self.refusal:
             self.refusal = why
-            faults.log.warning(
-                "flexlogger: %s does not take the run log: %s; it is kept in %s and tried again",
-                self._where,
-                why,
-                self._folder,
+            self._tell(
+                f"flexlogger: {self._where} does not take the run log: {why}; it is kept in {self._folder} and tried "
+                "again"
             )

@@ -19,6 +19,7 @@ from flexlogger.net.tags import Frame
 
 _FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 """Which of the two comes depends on which side gives up first."""
+_EVENTS = _FAILED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 MAX_REASONS = 100
 _LARGE = 4096
 _GOODBYE_S = 1.0
@@ -34,6 +35,10 @@ class Listener:
         self.refused: Counter[str] = Counter()
         """Connections and messages refused, by reason."""
         self._bell = bell
+        self._largest = largest
+        self._silent: set[int] = set()  # connections, by descriptor, that have said nothing whole yet
+        self._left: list[int] = []  # … of those that have ended
+        self._failed = False  # the connection that ends next has been told of
         self._context: zmq.Context[Any] = zmq.Context()
         self._door = Door(self._context, keys) if keys is not None else None
         self._socket = new_socket(self._context, zmq.ROUTER, largest)
@@ -42,7 +47,7 @@ class Listener:
             self._socket.curve_publickey = keys.public.encode()
             self._socket.curve_secretkey = keys.secret.encode()
             self._socket.zap_domain = b"flexlogger"
-        self._events = self._socket.get_monitor_socket(_FAILED)
+        self._events = self._socket.get_monitor_socket(_EVENTS)
         try:
             self._socket.bind(where)
         except zmq.ZMQError as error:
@@ -61,19 +66,41 @@ class Listener:
         if self._bell.fileno() in ready:
             self._bell.hush()
         if self._events in ready:
-            recv_monitor_message(self._events, zmq.NOBLOCK)
-            self.refuse("a connection was refused: another protocol, or without keys where keys are needed")
+            self._look()
         if self._door is not None and self._door.socket in ready and (address := self._door.answer()) is not None:
             self.refuse(f"a connection from {address} was refused: its key is not known here")
 
+    def _look(self) -> None:
+        """See who came and who left. A connection that fails is told of right before it ends."""
+        while self._events.poll(0):
+            told = recv_monitor_message(self._events, zmq.NOBLOCK)
+            event, connection = int(told["event"]), int(told["value"])
+            if event == zmq.EVENT_ACCEPTED:
+                self._silent.add(connection)
+            elif event != zmq.EVENT_DISCONNECTED:
+                self._failed = True
+                if event & _FAILED:
+                    self.refuse("a connection was refused: another protocol, or without keys where keys are needed")
+            elif connection in self._silent:
+                self._silent.discard(connection)
+                self._left += [] if self._failed else [connection]
+                self._failed = False
+
     def receive(self) -> Iterator[tuple[bytes, list[Frame]]]:
         """What waits, each with whom it came from."""
+        left, self._left = self._left, []
         while True:
             try:
                 route, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                return
+                break
+            connection = int(route.get(zmq.SRCFD))
+            self._silent.discard(connection)
+            left = [other for other in left if other != connection] if left else left
             yield route.bytes, [frame.buffer if len(frame) > _LARGE else frame.bytes for frame in frames]
+        for _ in left:
+            limit = f"{self._largest >> 20} MB"
+            self.refuse(f"a connection ended before it said anything whole: half a message, or one of over {limit}")
 
     def send(self, route: bytes, frames: Sequence[Frame]) -> None:
         """Say something to one of those who spoke; nothing happens where it is gone."""

@@ -6,6 +6,7 @@ It reads the run's folder. When the trainer dies, it shows what is left in the l
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import signal
@@ -31,6 +32,8 @@ from flexlogger.sinks.ranks import AcrossRanks
 from flexlogger.sinks.view import View
 from flexlogger.views import Others, Views
 
+PIECES = 32
+"""Read of the log before somebody is listened to: one that grows as fast as it is read never ends."""
 LOOK_S = 0.1
 """How often the log is looked at …"""
 ASKED_S = 0.01
@@ -57,16 +60,19 @@ class OwnLog:
         """Bytes that were read."""
         return self._reader.offset
 
-    def read_on(self, views: Sequence[View]) -> None:
-        """Hand over what is new. The trainer makes the file with its first record."""
+    def read_on(self, views: Sequence[View], most: float = math.inf) -> bool:
+        """Hand over what is new, in at most `most` pieces; True where there may be more. The trainer makes the file
+        with its first record."""
         try:
             if self.path.stat().st_size < self._reader.offset:  # deleted, and made again by the trainer
                 self._reader = SegmentReader(self.path)
-            while items := self._reader.read():
+            while most > 0 and (items := self._reader.read()):
+                most -= 1
                 for view in views:
                     view.offer(items, self.path, self._reader.offset)
         except OSError:
-            return  # not there yet, or unreadable for now
+            return False  # not there yet, or unreadable for now
+        return most <= 0
 
 
 class Child:
@@ -82,6 +88,7 @@ class Child:
         self._last_word = View(self._obituary, "card", tail=self._tail("first"))
         self._views: dict[int, View] = dict(enumerate(self._open()))
         self._asked: list[tuple[Ask, threading.Event | None]] = []
+        self._more = False
         self._watch_at = 0.0
         self._well: list[bool] = []
 
@@ -113,7 +120,7 @@ class Child:
             elif isinstance(said, Over):
                 self._last_word.stop()
                 return False
-        self._log.read_on([self._last_word, *self._views.values()])
+        self._more = self._log.read_on([self._last_word, *self._views.values()], PIECES)
         self._asked = [(ask, event) for ask, event in map(self._on, self._asked) if not self._answered(ask, event)]
         return True
 
@@ -142,7 +149,7 @@ class Child:
     @property
     def patience(self) -> float:
         """Seconds until the next step is due."""
-        return ASKED_S if self._asked else LOOK_S
+        return 0.0 if self._more else ASKED_S if self._asked else LOOK_S
 
     def watch(self, now: float) -> bool:
         """Once a second: tell how the views are; False where the trainer is dead."""

@@ -248,12 +248,17 @@ class ViewsProcess:
     # ---- fork
 
     def forget(self) -> None:
-        """In a forked child: our ends of the pipes are the trainer's, whose death has to show."""
+        """In a forked child: our ends of the pipes are the trainer's, whose death has to show. Their numbers stay
+        taken, so that whoever closes the files closes nobody else's."""
         child = self._child
-        for pipe in (child.stdin, child.stdout) if child is not None else ():
+        if child is None:
+            return
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for pipe in (child.stdin, child.stdout):
             if pipe is not None:
-                with suppress(OSError):
-                    os.close(pipe.fileno())
+                with suppress(OSError, ValueError):
+                    os.dup2(nothing, pipe.fileno(), inheritable=False)
+        os.close(nothing)
 
 
 def _say(into: int, content: bytes) -> bytes:

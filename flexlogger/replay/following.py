@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
@@ -125,6 +126,14 @@ class Followed:
     def ended(self) -> bool:
         """True where nothing is to come unless the run is taken up again."""
         return all(reel.ended for reel in self._reels)
+
+    def beat(self) -> None:
+        """Say that the windows are ours; leave them where somebody took them while we were not heard of."""
+        if self.claim is None or not self.claim.held:
+            return
+        with suppress(OSError):  # told of where the run itself cannot be kept
+            if not self.claim.beat(time.time()):
+                self.leave()
 
     def leave(self) -> None:
         """Draw no more: somebody else has the windows now. Never waits."""
@@ -253,8 +262,7 @@ class Following:
         now = self._clock()
         with self._lock:
             for run in list(self._runs.values()):
-                if run.claim is not None:
-                    run.claim.beat(time.time())
+                run.beat()
                 quiet = now - run.heard
                 if quiet > SILENT_S or (quiet > QUIET_S and run.ended):
                     del self._runs[run.folder]

@@ -142,28 +142,36 @@ def test_states_before_a_greeting_or_out_of_order_are_not_taken(host: StateMonit
         host.get(timeout=0.2)
 
 
+READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+STRANGE = "another protocol"
+CUT = "before it said anything whole: half a message, or one of over 1024 MB"
+
+
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "reason"),
     [
-        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        DEALER_GREETING + b"\x04\x29\x05READY" + b"\x00" * 30,
-        DEALER_GREETING
-        + b"\x04\x1a\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
-        + b"\x02"
-        + struct.pack(">Q", 2**32),
-        DEALER_GREETING + b"\x04\x1a\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER" + b"\x01\x06FLX\x01",
-        b"\x00" * 1000,
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", STRANGE),
+        (DEALER_GREETING + b"\x04\x29\x05READY" + b"\x00" * 30, STRANGE),
+        (DEALER_GREETING + READY + b"\x02" + struct.pack(">Q", 2**32), CUT),
+        (DEALER_GREETING + READY + b"\x01\x06FLX\x01", CUT),
+        (DEALER_GREETING + READY, CUT),
+        (b"\x00" * 1000, CUT),
     ],
-    ids=["http", "half a handshake", "a frame of 4 GB", "half a frame", "zeros"],
+    ids=["http", "half a handshake", "a frame of 4 GB", "half a frame", "not a word", "zeros"],
 )
-def test_other_protocols_and_lying_lengths_disturb_nobody(host: StateMonitor, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", host.port), timeout=10) as connection:
-        connection.sendall(sent)
-        connection.settimeout(0.3)
-        with contextlib.suppress(TimeoutError, ConnectionError):
-            while connection.recv(4096):
-                pass
-        still_works(host)
+def test_other_protocols_and_lying_lengths_are_one_line_and_disturb_nobody(
+    host: StateMonitor, sent: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", host.port), timeout=10) as connection:
+            connection.sendall(sent)
+            connection.settimeout(0.3)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                while connection.recv(4096):
+                    pass
+    until_refused(host, reason)
+    still_works(host)
+    assert [reason in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_key_files(tmp_path: Path, keys: tuple[Path, Path]) -> None:

@@ -1,0 +1,312 @@
+"""What a trainer can rely on wherever its dashboards are drawn: the same tests in a thread, a process and a monitor."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flexlogger import FlexLogger
+from flexlogger.records import Event, Record
+from flexlogger.runs.find import find_run
+from flexlogger.runs.reader import RunReader
+from flexlogger.server.process import ServerProcess, start_server
+from flexlogger.sinks.visdom import window_id
+from tests.end_to_end.scripts import start
+from tests.end_to_end.test_owners import eventually, series
+from tests.pipe.places import Monitor, Place
+
+PLOTS: dict[str, Any] = {
+    "loss": {"opts": {"ytype": "log"}},
+    "thinned": {"max_points": 50},
+    "confusion": {"type": "heatmap", "opts": {"labels": ["a", "b"]}},
+    "samples": {"type": "images"},
+    "note": {"type": "text"},
+    "parts": {"type": "bar"},
+}
+METERS: dict[str, Any] = {
+    "train": {"type": "AverageValueMeter", "target": "loss", "display": {"band": "std"}},
+    "thinned": {"type": "LastValueMeter"},
+}
+
+
+def declare(env: str, settings: dict[str, Any], **more: Any) -> FlexLogger:
+    return FlexLogger(PLOTS, METERS, env=env, **settings, **more)
+
+
+def train(stat: FlexLogger, steps: int = 300) -> None:
+    """Some of everything: bands, a value that is not finite, more points than are shown, arrays, text."""
+    for step in range(steps):
+        value = 1 / (1 + step)
+        stat.add(train=value, thinned=float("nan") if step == 7 else value)
+        stat.add(train=value / 2)
+        stat.log(step)
+    image = np.linspace(0, 1, 3 * 8 * 8, dtype=np.float32).reshape(1, 3, 8, 8)
+    stat.add(confusion=np.eye(2), samples=image, note="done", parts=np.arange(40.0))
+    stat.log(steps)
+
+
+def on_disk(folder: Path, name: str = "train") -> list[tuple[float, float]]:
+    found = RunReader(folder).series(name)
+    return list(zip(found.steps.tolist(), found.values.tolist(), strict=True))
+
+
+@pytest.fixture
+def env(request: pytest.FixtureRequest) -> str:
+    """A name of the test's own on the session's server."""
+    return re.sub(r"[^\w-]+", "-", request.node.name.removeprefix("test_")).strip("-")[-60:].strip("-_")
+
+
+# ---- what is logged and shown
+
+
+def test_the_log_and_every_window_are_what_a_thread_makes_of_them(place: Place, env: str) -> None:
+    with declare(env, place.settings) as stat:
+        train(stat)
+        assert stat.flush(60)
+        shown, folder, uid = place.windows(env), stat.folder, stat.uid
+    with declare(f"{env}-thread", {"port": place.server.port}) as by_thread:
+        train(by_thread)
+        assert by_thread.flush(60)
+        expected = place.windows(f"{env}-thread")
+    assert list(shown) == list(expected)
+    for title, window in shown.items():
+        assert window["id"] == window_id(uid, env, title)
+        assert (window["type"], window["content"]) == (expected[title]["type"], expected[title]["content"]), title
+    assert on_disk(folder) == on_disk(by_thread.folder)
+    assert on_disk(place.folder(folder)) == on_disk(folder)
+    assert not RunReader(place.folder(folder)).damage
+
+
+def test_status_says_the_same_of_a_view(place: Place, env: str) -> None:
+    with declare(env, place.settings) as stat:
+        train(stat, 10)
+        assert stat.flush(60)
+        eventually(lambda: stat.status()["views"][place.view]["ok"], True)
+        status = stat.status()
+    view = status["views"][place.view]
+    assert set(status["views"]) == {"card", place.view}
+    assert {"ok", "failures", "outages", "away_s", "error", "flushes", "unseen", "damaged", "behind"} <= set(view)
+    assert (view["failures"], view["outages"], view["error"], view["unseen"], view["behind"]) == (0, 0, "", 0, 0)
+    assert (status["dropped"], status["stuck"], status["queued"]) == ({}, False, 0)
+    assert status["nonfinite"]["thinned"]["step"] == 7
+    assert status["written"] >= 11
+
+
+def test_close_shows_what_is_left_and_the_card_says_so(place: Place, env: str) -> None:
+    stat = declare(env, place.settings)
+    train(stat, 50)
+    stat.close()
+    assert [step for step, _ in place.lines(env, "loss")["train"]] == list(range(50))
+    eventually(lambda: find_run(place.folder(stat.folder), Path()).card.status, "finished")
+    assert RunReader(place.folder(stat.folder)).ended == "finished"
+
+
+def test_a_run_that_is_taken_up_again_shows_both_halves(place: Place, env: str) -> None:
+    for first in (0, 50):
+        with FlexLogger({"loss": {}}, env=env, run=env, resume_step=first or None, **place.settings) as stat:
+            for step in range(first, first + (60 if first == 0 else 50)):
+                stat.add(loss=float(step))
+                stat.log(step)
+            assert stat.flush(60)
+    assert place.lines(env, "loss")["loss"] == series(0, 100)
+
+
+# ---- what is dropped
+
+
+def test_what_a_full_queue_drops_is_counted_and_told_everywhere(
+    place: Place, env: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FlexLogger({"loss": {}}, env=env, **place.settings) as stat:
+        assert stat.flush(60)
+        monkeypatch.setattr("flexlogger.pipe.thread.MISSES", 0)
+        stat._pipe._max_bytes = 100 * 512
+        stat._pipe._set_limit()
+        with stat._pipe._lock:  # nobody writes
+            for step in range(1000):
+                stat.add(loss=float(step))
+                stat.log(step)
+        assert stat.flush(60)
+        dropped = stat.status()["dropped"]
+        kept = on_disk(stat.folder, "loss")
+    assert dropped == {"queue full": 1000 - len(kept)}
+    assert 0 < len(kept) < 200
+    told = [item for item in RunReader(place.folder(stat.folder)).items() if isinstance(item, Event)]
+    assert [event.info for event in told if event.kind == "drops"] == [dropped]
+    assert find_run(place.folder(stat.folder), Path()).card.dropped == dropped
+    assert place.lines(env, "loss")["loss"] == kept
+    assert sum("dropped, by reason" in record.getMessage() for record in caplog.records) == 1
+
+
+# ---- dashboards that go away
+
+
+def test_a_dashboard_that_comes_back_with_nothing_is_drawn_in_full(
+    place: Place, env: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same port, another server: whoever draws finds out, and training never waited."""
+    first = start_server(tmp_path / "envs")
+    with away_from(place, first, tmp_path) as there, FlexLogger({"loss": {}}, env=env, **there.settings) as stat:
+        for step in range(100):
+            stat.add(loss=float(step))
+            stat.log(step)
+        assert stat.flush(60)
+        first.kill()
+        for step in range(100, 200):
+            stat.add(loss=float(step))
+            stat.log(step)
+        assert stat.flush(10, views=False)
+        assert not stat.flush(0.5)
+        eventually(lambda: stat.status()["views"][there.view]["ok"], False)
+        with start_server(tmp_path / "others", first.port):
+            assert stat.flush(60)
+            assert there.lines(env, "loss")["loss"] == series(0, 200)
+            eventually(lambda: stat.status()["views"][there.view]["ok"], True)
+
+
+class away_from:
+    """The place with a server of the test's own; and a monitor of its own where one is needed."""
+
+    def __init__(self, place: Place, server: ServerProcess, folder: Path) -> None:
+        self._monitor = None
+        if place.word == "tcp":
+            self._monitor = Monitor(folder / "there", "--server", "127.0.0.1", "--port", server.port)
+        self.place = Place(place.word, server, self._monitor)
+
+    def __enter__(self) -> Place:
+        return self.place
+
+    def __exit__(self, *_: object) -> None:
+        if self._monitor is not None:
+            self._monitor.stop()
+
+
+def test_an_end_without_a_dashboard_takes_a_moment_and_says_what_to_do(
+    place: Place, env: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = start_server(tmp_path / "envs")
+    with away_from(place, server, tmp_path) as there:
+        stat = FlexLogger({"loss": {}}, env=env, **there.settings)
+        stat.add(loss=0.5)
+        stat.log(0)
+        assert stat.flush(60)
+        server.kill()
+        stat.add(loss=0.25)
+        stat.log(1)
+        stat.flush(1)
+        stat.close()
+    assert on_disk(stat.folder, "loss") == [(0, 0.5), (1, 0.25)]
+    command = "flexlogger runs push" if place.word == "tcp" else "flexlogger replay"
+    (said,) = (record.getMessage() for record in caplog.records if "the dashboard is not complete" in record.message)
+    assert command in said
+
+
+# ---- other processes
+
+
+def test_a_forked_worker_logs_into_the_same_windows(place: Place, env: str) -> None:
+    with FlexLogger({"loss": {}, "seen": {}}, env=env, **place.settings) as stat:
+        stat.add(loss=0.5)
+        stat.log(0)
+        assert stat.flush(60)
+        pid = os.fork()
+        if pid == 0:
+            stat.add(seen=7.0)
+            stat.log(1)
+            fine = stat.flush(20, views=False)
+            stat.close()
+            os._exit(0 if fine else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        stat.add(loss=0.25)
+        stat.log(2)
+        eventually(lambda: stat.flush(20) and place.lines(env, "seen").get("seen"), [(1, 7.0)])
+        assert place.lines(env, "loss")["loss"] == [(0, 0.5), (2, 0.25)]
+        assert stat.status()["views"][place.view]["ok"]
+
+
+Begin = Callable[[str], "subprocess.Popen[str]"]
+HEAD = """
+    import os, signal, sys
+    from flexlogger import FlexLogger
+    stat = FlexLogger({{"loss": {{}}}}, env={env!r}, run={env!r}, dir=FOLDER, **{settings!r})
+    def log(first, last):
+        for n in range(first, last):
+            stat.add(loss=float(n)); stat.log(n)
+"""
+
+
+def script(place: Place, env: str, body: str) -> str:
+    return textwrap.dedent(HEAD).format(env=env, settings=place.settings) + textwrap.dedent(body)
+
+
+def test_a_killed_trainer_has_crashed_and_all_that_is_on_disk_is_there(place: Place, env: str, tmp_path: Path) -> None:
+    """Whoever draws elsewhere shows the rest too, for the trainer that could not."""
+    body = "log(0, 100); assert stat.flush(60)\nlog(100, 200); stat.flush(20, views=False); os.kill(os.getpid(), 9)"
+    process = start(script(place, env, body), tmp_path)
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (-9, "")
+    here = tmp_path / "default" / env
+    assert on_disk(here, "loss") == series(0, 200)
+    assert find_run(here, Path()).status == "crashed"
+    if place.word == "thread":
+        assert place.lines(env, "loss")["loss"][:100] == series(0, 100)
+        return
+    there = place.folder(here)
+    last = on_disk(there, "loss") if place.word == "tcp" else series(0, 200)
+    eventually(lambda: place.lines(env, "loss")["loss"], last)
+    eventually(lambda: find_run(there, Path()).status, "crashed")
+    if place.word == "process":
+        eventually(lambda: find_run(here, Path()).card.status, "crashed")
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "status"),
+    [
+        ("sys.exit(3)", 3, "crashed"),
+        ("os.kill(os.getpid(), signal.SIGINT)", -2, "crashed"),
+        ("1 / 0", 1, "crashed"),
+        ("sys.exit()", 0, "finished"),
+    ],
+    ids=["sys.exit(3)", "Ctrl-C", "an exception", "sys.exit()"],
+)
+def test_a_run_ends_as_its_script_does(
+    place: Place, env: str, tmp_path: Path, ending: str, code: int, status: str
+) -> None:
+    process = start(script(place, env, f"log(0, 50)\n{ending}"), tmp_path)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == code, errors
+    assert "flexlogger:" not in errors
+    here = tmp_path / "default" / env
+    assert find_run(here, Path()).card.status == status
+    assert RunReader(place.folder(here)).ended == status
+    assert place.lines(env, "loss")["loss"] == series(0, 50)
+    eventually(lambda: find_run(place.folder(here), Path()).status, status)
+
+
+def test_a_script_is_run_once(place: Place, env: str, tmp_path: Path) -> None:
+    """No guard around its main part, which a process that is spawned would run again."""
+    path = tmp_path / "script.py"
+    body = "print('here', __name__, flush=True)\nlog(0, 10)\nassert stat.flush(60)\nstat.close()"
+    path.write_text(f"FOLDER = {str(tmp_path)!r}\n" + script(place, env, body))
+    ended = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "here __main__\n", "")
+    assert place.lines(env, "loss")["loss"] == series(0, 10)
+
+
+def test_records_keep_their_order_and_come_once(place: Place, env: str) -> None:
+    with FlexLogger({"loss": {}}, env=env, max_points=10**6, **place.settings) as stat:
+        for step in range(20_000):
+            stat.add(loss=float(step))
+            stat.log(step)
+        assert stat.flush(60)
+        items = list(RunReader(place.folder(stat.folder)).items())
+    assert [item.step for item in items if isinstance(item, Record)] == list(range(20_000))
