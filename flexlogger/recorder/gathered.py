@@ -10,6 +10,8 @@ import torch
 
 from flexlogger.errors import ValueRefusedError
 
+_SINGLES = (torch.float32, torch.float16, torch.bfloat16)
+
 Aggregation = Callable[[Sequence[Any]], Any]
 """Makes one value of those that were returned, which come as a list in the order of the calls."""
 
@@ -62,7 +64,11 @@ def _own(value: Any) -> Any:
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    if not any(isinstance(value, torch.Tensor) for value in values):
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    if not tensors:
         return sum(map(float, values)) / len(values)
+    device = next((tensor.device for tensor in tensors if tensor.device.type != "cpu"), tensors[0].device)
+    precise = device.type != "mps" and not all(tensor.dtype in _SINGLES for tensor in tensors)  # mps has no doubles
+    dtype = torch.float64 if precise else torch.float32
     with torch.no_grad():
-        return torch.stack([torch.as_tensor(value, dtype=torch.float32) for value in values]).mean()
+        return torch.stack([torch.as_tensor(value, dtype=dtype, device=device) for value in values]).mean()

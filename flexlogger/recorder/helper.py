@@ -23,23 +23,26 @@ class RecorderHelper:
     """
 
     def __init__(self, recorder: Recorder) -> None:
+        if not isinstance(recorder, Recorder):
+            raise ValueRefusedError(f"RecorderHelper: expected the Recorder to tell, but got {recorder!r}")
         self._recorder = recorder
 
     def metric(self, agg: Aggregation | None = None, /, **metrics: Any) -> dict[str, Any]:
         """Return the metrics by name; what their calls within `with recorder(train=False)` return is recorded.
 
-        A metric of torchmetrics', or any module, is the same object as before; another callable is one that calls it.
-        Without `agg` a metric of torchmetrics' is reset when a validation begins, and its `compute()` at the end is
-        what is logged, whether it was called or updated; for others it is the mean of the numbers that they returned.
+        A metric of torchmetrics' (or a collection of them), or any module, is the same object as before; another
+        callable is one that calls it. Without `agg` what has `update`, `compute` and `reset` is reset when a validation
+        begins, and its `compute()` at the end is what is logged, whether it was called or updated; for others it is the
+        mean of the numbers that they returned.
         """
         return {name: self._wrapped(name, agg, metric) for name, metric in metrics.items()}
 
     def _wrapped(self, name: str, agg: Aggregation | None, metric: Any) -> Any:
         check(name, agg)
-        if not callable(metric):
-            raise ValueRefusedError(f"recorder: {name!r}: expected a metric to call, but got {metric!r}")
-        if agg is None and all(hasattr(metric, verb) for verb in ("update", "compute", "reset")):
+        if agg is None and all(callable(getattr(metric, verb, None)) for verb in ("update", "compute", "reset")):
             self._recorder.add_source(name, _Computed(name, metric))
+        elif not callable(metric):
+            raise ValueRefusedError(f"recorder: {name!r}: expected a metric to call, but got {metric!r}")
         elif isinstance(metric, nn.Module):
             metric.register_forward_hook(_Hook(self._recorder, name, agg))
         else:
@@ -48,7 +51,7 @@ class RecorderHelper:
 
 
 class _Computed:
-    """A metric of torchmetrics' that is asked for its value of the whole validation."""
+    """A metric that is asked for its value of the whole validation."""
 
     def __init__(self, name: str, metric: Any) -> None:
         self._name = name
@@ -58,11 +61,22 @@ class _Computed:
         self._metric.reset()
 
     def end(self) -> dict[str, Any]:
-        if not self._metric.update_called:
+        if not _updated(self._metric):
             return {}
-        value = self._metric.compute()
+        try:
+            value = self._metric.compute()
+        except Exception as error:
+            error.add_note(f"while the recorder asked the metric {self._name!r} for its value")
+            raise
         self._metric.reset()
         return {self._name: value}
+
+
+def _updated(metric: Any) -> bool:
+    """Whether a metric of torchmetrics', or one of a collection, has seen a value; others do not say."""
+    if isinstance(metric, nn.ModuleDict):
+        return any(_updated(part) for part in metric.values())
+    return bool(getattr(metric, "update_called", True))
 
 
 class _Hook:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 from flexlogger.errors import ValueRefusedError
+from flexlogger.recorder.decorated import decorated
 from flexlogger.recorder.gathered import Aggregation, Gathered
 from flexlogger.recorder.table import GrowingTable
 from flexlogger.records import Step
@@ -61,10 +61,11 @@ class Recorder:
     # ---- what is recorded
 
     def track_scalar(self, name: str, agg: Aggregation | None = None) -> Callable[[Callable[P, T]], Callable[P, T]]:
-        """Decorate a function or method whose returned values are to be logged while training.
+        """Decorate a function, a coroutine or a method whose returned values are to be logged while training.
 
         `agg` makes one value of those of a block, a list in the order of the calls; without it they have to be numbers
-        or 0-d tensors, and it is their mean.
+        or 0-d tensors, and it is their mean. Raises ValueRefusedError for a class or a generator function, which return
+        no value.
         """
         return self._decorator(True, name, agg)
 
@@ -77,20 +78,11 @@ class Recorder:
     ) -> Callable[[Callable[P, T]], Callable[P, T]]:
         check(name, agg)
 
-        def decorate(function: Callable[P, T]) -> Callable[P, T]:
-            if not callable(function):
-                raise ValueRefusedError(f"recorder: {name!r}: expected a function to decorate, but got {function!r}")
+        def heard(value: Any) -> None:
+            if self.recording is training:
+                self.take(name, agg, value)
 
-            @functools.wraps(function)
-            def recorded(*args: P.args, **kwargs: P.kwargs) -> T:
-                value = function(*args, **kwargs)
-                if self.recording is training:
-                    self.take(name, agg, value)
-                return value
-
-            return recorded
-
-        return decorate
+        return lambda function: decorated(name, function, heard)
 
     def take(self, name: str, agg: Aggregation | None, value: Any) -> None:
         """Record a value in the innermost block; outside of one it is passed over."""
@@ -138,7 +130,7 @@ class Recorder:
             values |= source.end()
         run = self._target()
         run.log(values, step=self._validated_at())
-        row = {name: float(value) for name, value in values.items() if _is_scalar(value)}
+        row = dict(_numbers(values))
         if row and run.session.rank == 0:
             self._table.add(row)
 
@@ -243,5 +235,10 @@ def check(name: object, agg: object) -> None:
         raise ValueRefusedError(f"recorder: {name!r}: expected a function of a list of values, but got {agg!r}")
 
 
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, int | float) or getattr(value, "ndim", None) == 0
+def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers among values and in mappings of them, under the names that they are logged by."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float) or getattr(value, "ndim", None) == 0:
+            yield prefix + name, float(value)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import copy
 import io
 import pickle
@@ -9,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torchmetrics import MeanMetric
+from torchmetrics import MaxMetric, MeanMetric, MetricCollection, MinMetric
 
 import flexlogger.runs as runs
 from flexlogger import FlexLogger, Recorder, RecorderHelper
 from flexlogger.errors import ValueRefusedError
+from flexlogger.recorder.gathered import Gathered
 from flexlogger.recorder.table import GrowingTable
 from flexlogger.runs.reader import RunReader
 
@@ -261,3 +263,122 @@ def test_a_name_that_is_new_has_the_head_printed_again() -> None:
         "\t nan              1.000e-09",
         "\t                  1.235e+08",
     ]
+
+
+def test_a_collection_of_metrics_is_recorded_and_printed_metric_by_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder()
+    collection = MetricCollection({"low": MinMetric(), "high": MaxMetric()})
+    metric = RecorderHelper(recorder).metric(m=collection)["m"]
+    for values in ([1.0, 2.0], [5.0, 7.0]):
+        with recorder(train=False):
+            metric.update(torch.tensor(values))
+    with recorder(train=False):
+        pass  # a validation that does not come to it
+    assert (logged("m.low"), logged("m.high")) == ([(0, 1.0), (1, 5.0)], [(0, 2.0), (1, 7.0)])
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert dict(zip(head.split(), rows[1].split(), strict=True)) == {"m.low": "5.0000", "m.high": "7.0000"}
+    assert len(rows) == 2
+
+
+class Count:
+    """A metric of nobody's library; it is not called."""
+
+    def reset(self) -> None:
+        self.n = 0
+
+    def update(self, more: int) -> None:
+        self.n += more
+
+    def compute(self) -> int:
+        return self.n
+
+
+def test_any_metric_that_is_updated_and_computes_is_recorded() -> None:
+    recorder = Recorder()
+    metric = RecorderHelper(recorder).metric(n=Count())["n"]
+    for _ in range(2):
+        with recorder(train=False):
+            metric.update(2)
+            metric.update(3)
+    assert logged("n") == [(0, 5.0), (1, 5.0)]
+    with pytest.raises(ValueRefusedError, match="'n': expected a metric to call"):
+        RecorderHelper(recorder).metric(max, n=Count())
+
+
+def test_a_helper_without_its_recorder_is_refused() -> None:
+    with pytest.raises(ValueRefusedError, match="expected the Recorder to tell, but got 3"):
+        RecorderHelper(3)  # type: ignore[arg-type]  # what is refused
+
+
+def test_what_a_coroutine_returns_is_recorded() -> None:
+    recorder = Recorder()
+
+    @recorder.metric("a")
+    async def value() -> float:
+        return 2.0
+
+    async def validate() -> float:
+        with recorder(train=False):
+            return await value()
+
+    assert asyncio.run(validate()) == 2.0
+    assert logged("a") == [(0, 2.0)]
+
+
+def test_static_and_class_methods_are_recorded_in_either_order() -> None:
+    recorder = Recorder()
+
+    class Measures:
+        @recorder.metric("a")
+        @staticmethod
+        def inside(x: float) -> float:
+            return x
+
+        @staticmethod
+        @recorder.metric("b")
+        def outside(x: float) -> float:
+            return x
+
+        @recorder.metric("c")
+        @classmethod
+        def of_class(cls, x: float) -> float:
+            return x
+
+    with recorder(train=False):
+        assert (Measures().inside(1.0), Measures.inside(3.0), Measures().outside(5.0)) == (1.0, 3.0, 5.0)
+        Measures().of_class(6.0)
+    assert (logged("a"), logged("b"), logged("c")) == ([(0, 2.0)], [(0, 5.0)], [(0, 6.0)])
+
+
+def test_what_returns_no_value_cannot_be_decorated() -> None:
+    recorder = Recorder()
+
+    def batches() -> Iterator[float]:
+        yield 1.0
+
+    with pytest.raises(ValueRefusedError, match="a generator's values are its caller's"):
+        recorder.metric("a")(batches)
+    with pytest.raises(ValueRefusedError, match=r"decorate the method that returns the value, such as Half.forward"):
+        recorder.metric("a")(Half)
+
+
+def test_the_mean_keeps_doubles_and_large_integers() -> None:
+    recorder = Recorder()
+
+    @recorder.metric("a")
+    def value(x: Any) -> Any:
+        return x
+
+    with recorder(train=False):
+        value(torch.tensor(1 + 2e-12, dtype=torch.float64))
+        value(1.0)
+    with recorder(train=False):
+        value(torch.tensor(2**24 + 1))
+    assert [mean for _, mean in logged("a")] == [1 + 1e-12, 2**24 + 1]
+
+
+def test_numbers_and_tensors_of_several_devices_have_one_mean() -> None:
+    gathered = Gathered("a", None)
+    for value in (1.0, torch.tensor(2.0, device="meta"), torch.tensor(3.0)):
+        gathered.add(value)
+    assert gathered.result().device.type == "meta"
