@@ -104,7 +104,7 @@ def line(loop: Counted, values: Mapping[str, float], now: float, width: int, bar
     if not bar or not loop.total:
         words.append(f"{loop.steps:,} steps")
     words += _speed(loop, now)
-    words += [f"{clean(name)} {value:.4g}" for name, value in values.items() if not _is_own(name, loop)]
+    words += [f"{clean(name)} {value:.4g}" for name, value in values.items()]
     text = words[0]
     for word in words[1:]:
         if len(text) + len(_GAP) + len(word) > width:
@@ -131,8 +131,3 @@ def _speed(loop: Counted, now: float) -> list[str]:
 def _filled(share: float) -> str:
     whole, part = divmod(int(share * WIDTH * 8), 8)
     return ("█" * whole + (_EIGHTHS[part] if whole < WIDTH else "")).ljust(WIDTH)
-
-
-def _is_own(name: str, loop: Counted) -> bool:
-    prefix = f"{loop.description}_" if loop.description else ""
-    return name in (f"{prefix}samples_per_s", f"{prefix}step_s")

@@ -46,7 +46,6 @@ class Counted:
         self.samples = 0
         """0 where the batches do not tell their size."""
         self.end: float | None = None
-        self._prefix = f"{description}_" if description else ""
         self._at = (start, 0, 0)
 
     def count(self, samples: int) -> None:
@@ -61,8 +60,8 @@ class Counted:
         if not done or seconds <= 0 or (seconds < LOG_S and not last):
             return None
         self._at = (now, self.steps, self.samples)
-        values = {f"{self._prefix}samples_per_s": more / seconds} if more else {}
-        return values | {f"{self._prefix}step_s": seconds / done}
+        by_sample, by_step = speeds(self.description)
+        return ({by_sample: more / seconds} if more else {}) | {by_step: seconds / done}
 
     def rates(self, now: float) -> tuple[float, float] | None:
         """Steps and samples a second since the loop began; None before its first step."""
@@ -73,6 +72,16 @@ class Counted:
         """Seconds to the end of the loop; None where its length or its speed is not known."""
         rates = self.rates(now)
         return max(self.total - self.steps, 0) / rates[0] if self.total and rates else None
+
+
+def speeds(description: str) -> tuple[str, str]:
+    """The names that samples a second and seconds a step are logged by.
+
+    >>> speeds("train"), speeds("")
+    (('train_samples_per_s', 'train_step_s'), ('samples_per_s', 'step_s'))
+    """
+    prefix = f"{description}_" if description else ""
+    return f"{prefix}samples_per_s", f"{prefix}step_s"
 
 
 def samples_in(batch: Any, depth: int = 3) -> int:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from flexlogger.errors import ValueRefusedError
 from flexlogger.progress.bar import BarSink
-from flexlogger.progress.counted import Counted, LastValues, samples_in
+from flexlogger.progress.counted import Counted, LastValues, samples_in, speeds
 from flexlogger.records import Record, Step
 from flexlogger.session import Run, current, open_runs
 from flexlogger.sinks.view import View
@@ -30,7 +30,7 @@ def track(
     opened last; without any it only shows. Their steps count on over loops of the same description.
 
     `total` is the number of steps where `len(loader)` does not tell. Raises ValueRefusedError for what cannot be
-    iterated over.
+    iterated over, and for a description or total that is none.
 
     >>> import io
     >>> sum(track([1, 2, 3], "add", out=io.StringIO()))
@@ -38,8 +38,12 @@ def track(
     """
     if not isinstance(loader, Iterable):
         raise ValueRefusedError(f"track: expected something to iterate over, but got {loader!r}")
+    if not isinstance(description, str):
+        raise ValueRefusedError(f"track: description: expected a text, but got {description!r}; steps are total=")
     if total is None:
         total = _length(loader)
+    elif not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise ValueRefusedError(f"track: total: expected a number of steps, but got {total!r}")
     session = getattr(run, "session", None)
     if run is not None and not isinstance(session, Run):
         raise ValueRefusedError(f"track: run: expected a logger or an open run, but got {run!r}")
@@ -108,8 +112,9 @@ class _Log:
         self._first = _counted.setdefault(run, {}).setdefault(description, _first_step(run))
 
     def values(self) -> dict[str, float]:
-        """The last values of the run."""
-        return self._outlet.values
+        """The last values of the run; the speeds of loops, this one's and others', are none."""
+        names = {name for description in _counted[self._run] for name in speeds(description)}
+        return {name: value for name, value in self._outlet.values.items() if name not in names}
 
     def add(self, values: dict[str, float], steps: int) -> None:
         """Log what came of the loop's first `steps` steps."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -88,6 +89,24 @@ def test_what_cannot_be_iterated_over_is_refused() -> None:
         track(3)  # type: ignore[arg-type]  # what is refused
     with pytest.raises(ValueRefusedError, match="expected a logger or an open run, but got 'latest'"):
         track([], run="latest")
+
+
+@pytest.mark.parametrize("wrong", [{"description": 5}, {"total": -1}, {"total": 2.5}, {"total": True}])
+def test_a_description_or_a_total_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+    ((word, value),) = wrong.items()
+    with pytest.raises(ValueRefusedError, match=rf"track: {word}: expected a .*, but got {value}"):
+        track([], **wrong)
+
+
+def test_a_bar_shows_what_is_logged_and_not_how_fast_other_loops_were(stat: FlexLogger) -> None:
+    list(track([1, 2], "valid", out=io.StringIO()))
+    out = io.StringIO()
+    for _ in track([1], "train", out=out):
+        stat.add({"loss": 0.5})
+        stat.log()
+        assert stat.flush()
+    assert out.getvalue().endswith("  loss 0.5\n")
+    assert "valid_step_s" not in out.getvalue()
 
 
 def test_the_size_of_a_batch_is_that_of_its_first_array() -> None:
