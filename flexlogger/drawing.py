@@ -22,7 +22,7 @@ from flexlogger.runs.tail import Tail
 from flexlogger.sinks.card import CardSink
 from flexlogger.sinks.ranks import AcrossRanks
 from flexlogger.sinks.view import View
-from flexlogger.sinks.visdom import window_id
+from flexlogger.sinks.where import window_id
 from flexlogger.views import Others, Target, Views
 
 CLOSE_VIEWS_S = 2.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 
 SHOWN = 50
@@ -15,6 +14,8 @@ def run_html(title: str, url: str | None, values: Iterable[tuple[str, str]]) -> 
     >>> run_html("demo/first", None, [("loss", "0.5")])
     '<div><b>demo/first</b> <table><tr><td>loss</td><td>0.5</td></tr></table></div>'
     """
+    import html  # hundreds of names of letters, which only notebooks need
+
     rows = list(values)
     cells = [f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>" for name, value in rows[:SHOWN]]
     if len(rows) > SHOWN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -20,9 +20,11 @@ from flexlogger.sinks.chosen import Chosen
 from flexlogger.sinks.function import FunctionSink, function_at
 from flexlogger.sinks.handover import Stage
 from flexlogger.sinks.view import View
-from flexlogger.sinks.visdom import ClientSender, HttpSender, Sender, VisdomSink
 from flexlogger.sinks.where import server_of, token_of
 from flexlogger.sinks.wire import Address
+
+if TYPE_CHECKING:
+    from flexlogger.sinks.visdom import Sender
 
 Status = Callable[[], dict[str, Any]]
 """Returns the status of a pipe."""
@@ -102,6 +104,8 @@ class Views:
         if config.sink is not None:
             return config.sink  # type: ignore[no-any-return]  # the check saw to its methods
         if server is not None:
+            from flexlogger.sinks.visdom import VisdomSink  # and all plots
+
             return VisdomSink(self._sender(config, server, env), env, uid)
         own = {key: value for key, value in config.opts.items() if key not in _CHOICE}
         return _MAKE[config.type](own, folder, status)
@@ -119,6 +123,8 @@ class Views:
         return server_of(server, port)
 
     def _sender(self, config: SinkConfig, server: Address, env: str) -> Sender:
+        from flexlogger.sinks.visdom import ClientSender, HttpSender
+
         if self._viz is not None:
             return ClientSender(self._viz)
         if config.opts.get("client") == "package":

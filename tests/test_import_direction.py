@@ -188,6 +188,26 @@ for module in {LIGHT!r}:
     assert ended.returncode == 0, ended.stderr
 
 
+def test_the_first_import_brings_only_what_a_training_loop_needs() -> None:
+    """`from flexlogger import FlexLogger` is waited for in every script; what not all need comes when it is used."""
+    later = (
+        *("yaml", "html", "http.client", "PIL", "rich", "typer", "pydantic", "zmq", "asyncio"),
+        *("flexlogger.sinks.visdom", "flexlogger.plots.board", "flexlogger.sinks.terminal", "flexlogger.sinks.mlflow"),
+        *("flexlogger.model.tooled", "flexlogger.inspector.handler", "flexlogger.monitor", "flexlogger.server.process"),
+        *("flexlogger.tracking", "flexlogger.recorder", "flexlogger.progress", "flexlogger.integrations"),
+        *("flexlogger.replay", "flexlogger.report", "flexlogger.cli"),
+    )
+    code = f"""
+import sys, torch
+before = set(sys.modules)
+from flexlogger import FlexLogger
+new = sys.modules.keys() - before
+print([name for name in {later!r} if any(f'{{module}}.'.startswith(f'{{name}}.') for module in new)])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert ended.stdout == "[]\n", ended.stderr
+
+
 def test_the_package_works_without_its_extras() -> None:
     """A config is checked and a logger runs where only the core dependencies are installed."""
     extras = [name for name in HEAVY if name != "torch"]

@@ -13,10 +13,10 @@ import yaml
 
 from flexlogger.catalog import describe
 from flexlogger.config.scalars import resolve
+from flexlogger.config.sources import MAX_BYTES
 from flexlogger.config.tree import MAX_DEPTH, MAX_VALUES, Entry, Items, Leaf, Node, Problems, Table, join
 from flexlogger.errors import Place
 
-MAX_BYTES = 2**20
 MAX_ALIASES = 100
 _TAG = "tag:yaml.org,2002:"
 _IN_OTHER_WORDS = {

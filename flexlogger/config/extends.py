@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flexlogger.catalog import describe
-from flexlogger.config.document import parse
 from flexlogger.config.environment import interpolate
 from flexlogger.config.sources import Folders, Source, Unreadable, find, split
 from flexlogger.config.tree import MAX_DEPTH, Items, Leaf, Node, Problems, Table, join
@@ -54,6 +53,8 @@ class Chain:
         elif source.key not in self._taken:
             self._taken.add(source.key)
             self._open[source.key] = source.file
+            from flexlogger.config.document import parse  # and PyYAML: a dashboard in code does without
+
             table = parse(source.text, source.file, self._problems)
             if table is not None:
                 self.add_table(table, source.folder)

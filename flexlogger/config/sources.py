@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from flexlogger.config.document import MAX_BYTES
 from flexlogger.errors import UnknownNameError, unknown
 
 PRESETS_VARIABLE = "FLEXLOGGER_PRESETS"
+MAX_BYTES = 2**20
+"""How long a YAML text may be."""
 _SUFFIXES = (".yaml", ".yml")
 
 Folders = Sequence[str | os.PathLike[str]]

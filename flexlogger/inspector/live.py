@@ -12,7 +12,7 @@ from flexlogger.inspector.canvas import Pixels
 from flexlogger.plots.pixels import data_uri
 from flexlogger.records import Datum, Item, Record
 from flexlogger.sinks.view import View
-from flexlogger.sinks.visdom import window_id
+from flexlogger.sinks.where import window_id
 from flexlogger.sinks.wire import Address, Connection, RefusedError
 
 HISTORY = 30

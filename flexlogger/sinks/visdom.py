@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from flexlogger.errors import ServerError
 from flexlogger.plots.board import Board
 from flexlogger.records import Item, Panel
+from flexlogger.sinks.where import window_id
 from flexlogger.sinks.wire import Address, Connection, RefusedError
 
 
@@ -67,15 +67,6 @@ class ClientSender:
 
     def close(self) -> None:
         """The object is the user's."""
-
-
-def window_id(uid: str, env: str, plot: str) -> str:
-    """The id of a plot's window: the same for the same (uid, env, plot), so a resumed run continues its windows.
-
-    >>> window_id("a", "main", "loss") == window_id("a", "main", "loss") != window_id("b", "main", "loss")
-    True
-    """
-    return "flex_" + hashlib.blake2s("\0".join((uid, env, plot)).encode(), digest_size=10).hexdigest()
 
 
 def message(panel: Panel, env: str, uid: str, plot: str) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""Which dashboard server is meant: what was given, else what the environment says, else the one on this machine."""
+"""Which dashboard server is meant (what was given, else what the environment says, else the one on this machine), and
+which window of it."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 from flexlogger.errors import ValueRefusedError
@@ -33,3 +35,12 @@ def _port() -> int:
     if text and not (text.isdecimal() and 0 < int(text) < 65536):
         raise ValueRefusedError(f"FLEXLOGGER_PORT: expected a port number from 1 to 65535, got {text!r}")
     return int(text) if text else DEFAULT_PORT
+
+
+def window_id(uid: str, env: str, plot: str) -> str:
+    """The id of a plot's window: the same for the same (uid, env, plot), so a resumed run continues its windows.
+
+    >>> window_id("a", "main", "loss") == window_id("a", "main", "loss") != window_id("b", "main", "loss")
+    True
+    """
+    return "flex_" + hashlib.blake2s("\0".join((uid, env, plot)).encode(), digest_size=10).hexdigest()

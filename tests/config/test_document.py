@@ -4,7 +4,8 @@ import tracemalloc
 
 import pytest
 
-from flexlogger.config.document import MAX_BYTES, parse
+from flexlogger.config.document import parse
+from flexlogger.config.sources import MAX_BYTES
 from flexlogger.config.tree import Problems, plain
 from flexlogger.errors import Place
 

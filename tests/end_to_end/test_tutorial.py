@@ -13,7 +13,7 @@ import pytest
 
 from flexlogger.runs.reader import RunReader
 from flexlogger.server.process import ServerProcess
-from flexlogger.sinks.visdom import window_id
+from flexlogger.sinks.where import window_id
 from tests.end_to_end.windows import points, post
 from tests.servers import RunFlexlogger
 

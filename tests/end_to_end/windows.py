@@ -8,7 +8,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 from flexlogger import FlexLogger
-from flexlogger.sinks.visdom import window_id
+from flexlogger.sinks.where import window_id
 
 
 def post(url: str, path: str, body: dict[str, Any]) -> str:

@@ -13,7 +13,8 @@ import pytest
 
 from flexlogger import FlexLogger
 from flexlogger.server.process import ServerProcess
-from flexlogger.sinks.visdom import ClientSender, window_id
+from flexlogger.sinks.visdom import ClientSender
+from flexlogger.sinks.where import window_id
 from tests.end_to_end.windows import traces, window
 
 visdom = pytest.importorskip("visdom")

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Locator, Page
 from flexlogger.records import Item, Record
 from flexlogger.runs.segment import SegmentReader, SegmentWriter
 from flexlogger.server.process import ServerProcess
-from flexlogger.sinks.visdom import HttpSender, VisdomSink, window_id
+from flexlogger.sinks.visdom import HttpSender, VisdomSink
+from flexlogger.sinks.where import window_id
 from flexlogger.sinks.wire import address
 from flexlogger.tracking.media import loggable
 from tests.server.peers import post
