@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from flexlogger.cli.common import new_app
+from flexlogger.cli.common import naming, new_app
 from flexlogger.cli.runs.options import DirOption, PortOption, ServerOption, TokenOption
 from flexlogger.errors import RunLogError, ValueRefusedError, unknown
 from flexlogger.mirror.receiver import Receiver
@@ -43,7 +43,8 @@ def monitor(
     """Keep the runs of trainers with pipe: tcp://… here, and draw each of them; Ctrl-C ends it.
 
     A run that comes again goes on. What is missing from a trainer that was killed: flexlogger runs push."""
-    where = address(listen)
+    with naming("--listen"):
+        where = address(listen)
     kinds = _kinds(sinks)
     secret = _keys(keys, where.host)
     base = _folder(base_dir(dir).absolute())
@@ -73,7 +74,8 @@ def _kinds(sinks: str) -> Sequence[str]:
 
 def _keys(path: Path | None, host: str) -> HostKeys | None:
     if path is not None:
-        return host_keys(path)
+        with naming("--keys"):
+            return host_keys(path)
     if not is_loopback(host):
         raise ValueRefusedError(
             f"--listen: {host} can be reached from other machines, which needs keys; make them with: flexlogger keys "

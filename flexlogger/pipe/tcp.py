@@ -63,12 +63,16 @@ class TcpView:
         deadline = time.monotonic() + timeout
         asked = self.ask()
         shown = self.wait(asked, min(timeout, AWAY_S))
-        if not shown and self._sender.connected and not (self._sender.refusal or self._sender.unshown):
-            shown = self.wait(asked, max(0.0, deadline - time.monotonic()))
+        while not shown and self._answers() and (left := deadline - time.monotonic()) > 0:
+            shown = self.wait(asked, min(left, AWAY_S))
         self._sender.stop()
         if not self.runs_in(threading.current_thread()):
             self._sender.join(max(0.5, deadline - time.monotonic()))
         return shown
+
+    def _answers(self) -> bool:
+        """True as far as is known; that a dashboard is away is told within a second."""
+        return self._sender.connected and not (self._sender.refusal or self._sender.unshown)
 
     def runs_in(self, thread: threading.Thread) -> bool:
         """True where `thread` is the sender's own."""

@@ -72,10 +72,20 @@ class Place:
         found = json.loads(post(self.server.url, "/win_data", {"eid": env, "win": None}))
         return {each["title"]: {key: each.get(key) for key in ("id", "type", "content")} for each in found.values()}
 
+    def all_lines(self, env: str) -> list[dict[str, list[tuple[float, float]]]]:
+        """The points of every window's lines, by name: of windows with the same title too."""
+        found = json.loads(post(self.server.url, "/win_data", {"eid": env, "win": None}))
+        return [_lines(window) for window in found.values()]
+
     def lines(self, env: str, title: str) -> dict[str, list[tuple[float, float]]]:
         """The points of a window's lines, by name."""
-        data = self.windows(env)[title]["content"]["data"]
-        return {t["name"]: list(zip(t["x"], t["y"], strict=True)) for t in data if "lines" in t.get("mode", "")}
+        window = self.windows(env).get(title)
+        return _lines(window) if window is not None else {}
+
+
+def _lines(window: dict[str, Any]) -> dict[str, list[tuple[float, float]]]:
+    data = window["content"]["data"]
+    return {t["name"]: list(zip(t["x"], t["y"], strict=True)) for t in data if "lines" in t.get("mode", "")}
 
 
 @pytest.fixture(scope="session")

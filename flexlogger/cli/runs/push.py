@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flexlogger.cli.common import JsonFlag
+from flexlogger.cli.common import JsonFlag, naming
 from flexlogger.cli.listing import as_json
 from flexlogger.cli.progress import progress
 from flexlogger.cli.runs.options import DirOption
@@ -33,7 +33,8 @@ def push_runs(
     from flexlogger.mirror.push import push, runs_at
     from flexlogger.net.addresses import address
 
-    where = address(to)
+    with naming("--to"):
+        where = address(to)
     secret = _secret(keys, where)
     told: list[dict[str, Any]] = []
     for run in runs_at(what, base_dir(dir)):
@@ -55,7 +56,8 @@ def _secret(keys: Path | None, where: Address) -> ClientKeys | None:
     from flexlogger.net.keys import client_keys
 
     if keys is not None:
-        return client_keys(keys)
+        with naming("--keys"):
+            return client_keys(keys)
     if not is_loopback(where.host):
         raise ValueRefusedError(
             f"--to: {where} leaves this machine, which needs keys: say --keys NAME.client.key, the file that "
