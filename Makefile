@@ -31,7 +31,7 @@ demo: install ## train a small net on handwritten digits and watch it
 test: lint ## lint, then run all tests
 	$(BIN)/python -m pytest
 
-chaos: install ## kill, freeze, cut off and fill up what the logger depends on; about 7 minutes
+chaos: install ## kill, freeze, cut off and fill up what the logger depends on; about 8 minutes
 	$(BIN)/python -m pytest -m chaos tests/chaos -rs
 
 lint: install ## style, formatting and types

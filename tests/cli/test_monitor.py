@@ -18,6 +18,7 @@ from flexlogger.mirror.protocol import Head, message
 from flexlogger.net.keys import client_keys, make_keys
 from flexlogger.server.process import ServerProcess
 from tests.end_to_end.test_owners import eventually, series
+from tests.end_to_end.windows import post
 from tests.monitor.test_doors import DEALER_GREETING, READY
 from tests.pipe.places import Monitor, Place
 
@@ -219,6 +220,10 @@ def test_a_monitor_that_is_back_draws_what_it_has_and_what_comes(server: ServerP
             monitor = Monitor(tmp_path / "there", *options, listen=place.settings["pipe"])
         assert stat.flush(60)
         assert place.lines("back-again", "loss")["loss"] == series(0, 300)
+        monitor.kill()
+        post(server.url, "/delete_env", {"eid": "back-again"})
+        monitor = Monitor(tmp_path / "there", *options, listen=place.settings["pipe"])
+        eventually(lambda: stat.flush(5) and place.lines("back-again", "loss").get("loss"), series(0, 300))
         here = next(stat.folder.glob("*.jsonl"))
         eventually(lambda: (tmp_path / "there" / "default" / "r" / here.name).read_bytes(), here.read_bytes())
     assert monitor.stop()[0] == 0

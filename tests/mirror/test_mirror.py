@@ -61,8 +61,8 @@ def receiving(base: Path, port: int = 0, keys: Any = None) -> Iterator[Receiver]
 
 
 @contextlib.contextmanager
-def sending(folder: Path, where: str, keys: Any = None) -> Iterator[Sender]:
-    sender = Sender(folder, folder.parent.name, folder.name, where, keys)
+def sending(folder: Path, where: str, keys: Any = None, **options: Any) -> Iterator[Sender]:
+    sender = Sender(folder, folder.parent.name, folder.name, where, keys, **options)
     try:
         yield sender
     finally:
@@ -130,6 +130,32 @@ def test_a_receiver_that_is_away_misses_nothing(
                 assert sender.flush(30)
         wait_for(lambda: "nobody takes run logs" in caplog.text, "the warning")
     assert files_of(tmp_path / "there" / "project" / "run") == files_of(trainer.folder)
+
+
+def test_an_outage_of_an_hour_is_one_line_and_costs_nothing(
+    trainer: Trainer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sender's clock runs ahead; the network is really gone, and really comes back."""
+    now = [0.0]
+    port = free_port()
+    picture = Datum("picture", "image", np.arange(64 * 64, dtype=np.uint8).reshape(64, 64))
+    with sending(trainer.folder, f"tcp://127.0.0.1:{port}", clock=lambda: now[0]) as sender:
+        with receiving(tmp_path / "there", port):
+            trainer.log(100)
+            assert sender.flush(30)
+        wait_for(lambda: not sender.connected, "the break")
+        for _ in range(60):
+            now[0] += 60
+            trainer.log(100)
+            trainer.log(1, picture)
+            sender.wake()
+        wait_for(lambda: "nobody takes run logs" in caplog.text, "the warning")
+        assert sender.behind > 0
+        with receiving(tmp_path / "there", port):
+            assert sender.flush(30)
+        assert (sender.outages, round(sender.away_s)) == (1, 3600)
+    assert files_of(tmp_path / "there" / "project" / "run") == files_of(trainer.folder)
+    assert [caplog.text.count(words) for words in ("nobody takes run logs", "connected to")] == [1, 1]
 
 
 RECEIVE = """
