@@ -27,6 +27,9 @@ def tell(status: Mapping[str, Any], complete: bool, folder: Path) -> None:
         faults.log.warning("flexlogger: the dashboard is not complete, and without a run log it stays so")
     elif status["stuck"] or status["dropped"].get("not written before close"):
         faults.log.warning("flexlogger: the run log in %s is not complete", folder)
+    elif late := _late(status["views"]):
+        told = "flexlogger: %s did not get everything; it is in %s, and whoever opens the run again brings it there"
+        faults.log.warning(told, " and ".join(late), folder)
     else:
         draws = f"flexlogger replay {shlex.quote(str(folder))} --to visdom"
         later = next((view["later"] for view in status["views"].values() if "later" in view), draws)
@@ -34,6 +37,12 @@ def tell(status: Mapping[str, Any], complete: bool, folder: Path) -> None:
         faults.log.warning(
             "flexlogger: the dashboard is not complete; everything is in %s, and this %s: %s", folder, does, later
         )
+
+
+def _late(views: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The views that are away; none where one of them is a dashboard, which a replay draws."""
+    away = [name for name, view in views.items() if not view.get("ok", True)]
+    return away if not any(name.startswith("visdom") or "later" in views[name] for name in away) else []
 
 
 def _tell_outages(views: Mapping[str, Mapping[str, Any]]) -> None:

@@ -25,6 +25,16 @@ AWAY = {"visdom": {"outages": 3, "away_s": 12.4}, "card": {"outages": 0, "away_s
         (status(views=AWAY), True, ["visdom was away 3 times, 12 s in all; it shows everything"]),
         (status(views={"visdom": {"outages": 1, "away_s": 2.0}}), True, ["visdom was away once, 2 s in all"]),
         (status(views=AWAY), False, ["flexlogger replay '/a run' --to visdom"]),
+        (
+            status(views={"csv": {"ok": False}, "mlflow": {"ok": False}, "visdom": {"ok": True}}),
+            False,
+            ["csv and mlflow did not get everything; it is in /a run, and whoever opens the run again"],
+        ),
+        (
+            status(views={"csv": {"ok": False}, "visdom": {"ok": False}}),
+            False,
+            ["flexlogger replay '/a run' --to visdom"],
+        ),
         (status(stuck=True), False, ["the run log in /a run is not complete"]),
         (status(log=None), False, ["without a run log it stays so"]),
     ],

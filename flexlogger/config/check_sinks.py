@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,8 +28,38 @@ def read_sinks(top: Section, allowed: Iterable[str], problems: Problems) -> tupl
         if sink is not None and sink in sinks:
             problems.add(item.place, join("sinks", index), f"sink {sink.type!r} is there twice")
         elif sink is not None:
+            _check_place(sink, index, sinks, item, problems)
             sinks.append(sink)
     return tuple(sinks)
+
+
+_PLACES = {
+    "csv": ("path",),
+    "jsonl": ("path",),
+    "tensorboard": ("dir",),
+    "wandb": ("entity", "project"),
+    "mlflow": ("uri", "experiment"),
+    "visdom": ("server", "port"),
+}
+"""The options that say where what a sink writes goes."""
+
+
+def _check_place(sink: SinkConfig, index: int, before: list[SinkConfig], item: Node, problems: Problems) -> None:
+    """Refuse a sink that would write over another one."""
+    same = next((number for number, other in enumerate(before) if _place(other) == _place(sink) is not None), None)
+    if same is not None:
+        apart = " or ".join(f"{name}:" for name in _PLACES[sink.type])
+        told = f"sink {sink.type!r} would write over sinks[{same}]; give it another place with {apart}"
+        problems.add(item.place, join("sinks", index), told)
+
+
+def _place(sink: SinkConfig) -> tuple[str, ...] | None:
+    if sink.sink is not None or sink.type not in _PLACES:
+        return None
+    said = tuple(str(sink.opts.get(name) or "") for name in _PLACES[sink.type])
+    if sink.type in ("csv", "jsonl") and said[0]:
+        return "file", os.path.normpath(said[0])
+    return sink.type, *said
 
 
 def _sink(item: Node, path: str, allowed: tuple[str, ...], problems: Problems) -> SinkConfig | None:

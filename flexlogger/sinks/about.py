@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,16 @@ def as_text(value: Any) -> str:
 
 
 class Sent:
-    """How far a tracker elsewhere has been sent the run's values, by the times in the log, kept in `file`.
+    """How far the tracker at `place` has been sent the run's values, by the times in the log, kept in `file`.
 
     A run that is taken up again is read from its beginning; what such a tracker has already, it is not sent again.
+    `place` is written as it is, so it must hold no password.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, place: str) -> None:
         self._file = file
-        self.before = _time_in(file)
+        self._place = place
+        self.before = _times_in(file).get(place, 0.0)
         """What is no later than this was sent in an earlier life of the run."""
         self._until = self._kept = self.before
 
@@ -51,14 +54,19 @@ class Sent:
         """Write down how far it is; a disk that refuses costs no more than values that are sent twice."""
         if self._until > self._kept and self._file.parent.is_dir():
             try:
-                write_whole(self._file, msgspec.json.encode({"until": self._until}))
+                with _one_at_a_time:
+                    write_whole(self._file, msgspec.json.encode(_times_in(self._file) | {self._place: self._until}))
             except OSError:
                 return
             self._kept = self._until
 
 
-def _time_in(file: Path) -> float:
+_one_at_a_time = threading.Lock()
+"""Sinks of several places share a file."""
+
+
+def _times_in(file: Path) -> dict[str, float]:
     try:
-        return float(msgspec.json.decode(file.read_bytes())["until"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, float])
+    except (OSError, msgspec.DecodeError):
+        return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import urllib.error
@@ -45,7 +46,8 @@ class MlflowSink:
         self._run_name = f"{folder.parent.name}/{folder.name}"
         self._experiment = experiment or folder.parent.name
         self._uri = uri
-        self._sent = Sent(folder / "mlflow.json")
+        place = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+        self._sent = Sent(folder / "mlflow.json", f"{hide(place)} {self._experiment}")
         self._numbers = Numbers()
         self._steps = WholeSteps("mlflow")
         self._ledger = Ledger()

@@ -41,7 +41,7 @@ class WandbSink:
         self._project = project or folder.parent.name
         self._entity = entity
         self._mode = mode or os.environ.get("WANDB_MODE") or "online"
-        self._sent = Sent(folder / "wandb.json")
+        self._sent = Sent(folder / "wandb.json", f"{entity or ''}/{self._project}")
         self._numbers = Numbers()
         self._ledger = Ledger()
         self._left_out = LeftOut("wandb")

@@ -390,6 +390,8 @@ def test_sinks_are_names_options_and_objects():
     assert sinks[:2] == (SinkConfig("terminal"), SinkConfig("visdom", visdom["visdom"]))
     assert sinks[2].sink is view
     assert load({"sinks": []}).sinks == ()
+    several = [{"csv": {"path": f"{n}.csv"}} for n in range(2)] + [{"mlflow": {"uri": f"http://{n}"}} for n in range(2)]
+    assert len(load({"sinks": ["csv", "jsonl", "mlflow", *several]}).sinks) == 7
 
 
 @pytest.mark.parametrize(
@@ -404,6 +406,18 @@ def test_sinks_are_names_options_and_objects():
         ([{"visdom": {"prot": 1}}], "sinks[0].visdom.prot", "did you mean 'port'?"),
         ([{"terminal": {"x": 1}}], "sinks[0].terminal.x", "unknown option"),
         (["memory", "memory"], "sinks[1]", "sink 'memory' is there twice"),
+        (
+            ["csv", {"csv": {"only": "a"}}],
+            "sinks[1]",
+            "'csv' would write over sinks[0]; give it another place with path",
+        ),
+        (
+            ["visdom", {"csv": {"path": "a/b.csv"}}, {"jsonl": {"path": "a/./b.csv"}}],
+            "sinks[2]",
+            "sink 'jsonl' would write over sinks[1]",
+        ),
+        (["tensorboard", {"tensorboard": {"every": "3 steps"}}], "sinks[1]", "another place with dir:"),
+        (["mlflow", {"mlflow": {"not": ["b"]}}], "sinks[1]", "another place with uri: or experiment:"),
     ],
 )
 def test_what_is_no_sink_is_refused(sinks, path, words):

@@ -109,6 +109,15 @@ def test_a_run_that_is_taken_up_again_has_each_value_once(database: str) -> None
     assert of_mlflow(database, "pets/resumed") == logged.losses(range(25))
 
 
+def test_each_place_is_sent_what_it_lacks(database: str, tmp_path: Path) -> None:
+    other = f"sqlite:///{tmp_path}/other.db"
+    for steps, uris in ((range(10), [database]), (range(10, 20), [database, other]), (range(20, 30), [other])):
+        with logged.logging(*({"mlflow": {"uri": uri}} for uri in uris), run="moved") as stat:
+            logged.log_losses(stat, steps)
+    assert of_mlflow(database, "pets/moved") == logged.losses(range(20))
+    assert of_mlflow(other, "pets/moved") == logged.losses(range(30))
+
+
 def test_a_run_that_crashed_has_failed(database: str) -> None:
     def crash() -> None:
         with logged.logging({"mlflow": {"uri": database}}, run="crashed") as stat:
