@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 import msgspec
@@ -103,9 +104,11 @@ def check_resume(identity: Identity, resume: Resume | None) -> None:
 def check_writable(folder: Path) -> None:
     """Refuse before training what would fail at the first record: a folder that cannot be made or written."""
     parent = next(path for path in (folder, *folder.parents) if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        what = "is not a folder" if not parent.is_dir() else "cannot be written"
+    try:
+        TemporaryFile(dir=parent).close()  # root may write anywhere, but no system takes every file
+    except OSError as error:
+        what = "is not a folder" if not parent.is_dir() else f"cannot be written ({error.strerror or error})"
         raise RunLogError(
             f"the run log cannot be kept in {folder}: {parent} {what}; name another place with dir or "
             "FLEXLOGGER_DIR, or say runlog: off"
-        )
+        ) from error

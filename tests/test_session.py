@@ -272,3 +272,9 @@ def test_a_crash_in_the_block_is_the_runs_end() -> None:
 def test_sinks_of_one_kind_have_names_of_their_own() -> None:
     with FlexLogger({"p": {}}, sinks=[MemorySink(), MemorySink()]) as stat:
         assert set(stat.status()["views"]) == {"card", "MemorySink", "MemorySink 2"}
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a file system that takes no files")
+def test_a_place_that_takes_no_files_is_refused_before_training_even_for_root() -> None:
+    with pytest.raises(RunLogError, match=r"the run log cannot be kept in /proc/.*: /proc cannot be written \("):
+        FlexLogger({"loss": {}}, sinks=[], dir="/proc/flexlogger")

@@ -8,6 +8,7 @@ from typing import Any
 
 from flexlogger.config.resolved import Unresolved, resolved
 from flexlogger.errors import UnknownNameError, ValueRefusedError, unknown
+from flexlogger.tracking.cycles import refuse_cycle
 
 Record = Callable[[Mapping[str, Any]], None]
 
@@ -76,11 +77,13 @@ class Config(Mapping[str, Any]):
         """Set several entries. Any may be changed, with or without `allow_val_change`: the log keeps what it was.
 
         Interpolations of Hydra's configs are resolved. Raises ValueRefusedError for anything but a mapping of names,
-        an entry of Hydra's that has no value, and once the run is finished.
+        what holds itself, an entry of Hydra's that has no value, and once the run is finished.
         """
         if self._frozen:
             raise ValueRefusedError(f"config: {self._frozen}")
         entries = _entries(values)
+        for name, value in entries.items():
+            refuse_cycle(f"config: {name}", value)
         self._values.update({name: self._owned(name, value) for name, value in entries.items()})
         if self._record is not None and entries:
             self._record({name: _plain(self._values[name]) for name in entries})

@@ -18,6 +18,7 @@ from flexlogger.runs.format import Resume
 from flexlogger.runs.tail import Tail
 from flexlogger.session import Run
 from flexlogger.sinks.view import View
+from flexlogger.tracking.cycles import refuse_cycle
 from flexlogger.tracking.metrics import Rules
 
 LOG_S = 1.0
@@ -172,6 +173,8 @@ class Summary(Mapping[str, Any]):
         self._refuse_frozen()
         if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
             raise ValueRefusedError(f"summary: expected a dict of names and values, but got {values!r}")
+        for name, value in values.items():
+            refuse_cycle(f"summary: {name}", value)
         plain = {name: plain_data(_on_host(value)) for name, value in values.items()}
         self._own.update(plain)
         if plain:

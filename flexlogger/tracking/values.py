@@ -16,6 +16,7 @@ from flexlogger.meters.documents import document
 from flexlogger.meters.tensors import on_device
 from flexlogger.meters.values import finish, take
 from flexlogger.records import Record, Step
+from flexlogger.tracking.cycles import refuse_cycle
 from flexlogger.tracking.media import Loggable, loggable
 
 _EXACT = 2**53
@@ -73,6 +74,7 @@ class Call(Draft):
         if isinstance(value, Mapping):
             payload = _document(value)
             if payload is None:
+                refuse_cycle(f"log: {name}", value)
                 self._take_all(value, f"{name}.")
                 return
         elif (found := loggable(value)) is not None:

@@ -99,3 +99,15 @@ def test_copies_are_detached_from_the_run(config: Config, changes: list[Mapping[
         other.lr = 5
     assert changes == []
     assert config.lr == 0.1
+
+
+def test_what_holds_itself_is_refused_with_its_path(config: Config) -> None:
+    cyclic: dict[str, Any] = {"x": 1, "rows": [[]]}
+    cyclic["rows"][0].append(cyclic)
+    for values in ({"c": cyclic}, cyclic, Namespace(c=cyclic)):
+        with pytest.raises(ValueRefusedError, match=r"^config: [\w.]*rows\[0\]\[0\].*: a cycle$"):
+            config.update(values)
+    assert "c" not in config
+    twice = {"a": 1}
+    config.update({"one": twice, "other": [twice, twice]})
+    assert config.other == [twice, twice]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,3 +106,10 @@ def test_a_name_that_is_not_there_comes_with_the_nearest(run: wandb.TrackedRun) 
         run.summary.update = 3  # type: ignore[assignment, method-assign]
     with pytest.raises(ValueRefusedError, match="summary: expected a dict"):
         run.summary.update([1])  # type: ignore[arg-type]
+
+
+def test_what_holds_itself_is_refused(run: wandb.TrackedRun) -> None:
+    cyclic: list[Any] = []
+    cyclic.append(cyclic)
+    with pytest.raises(ValueRefusedError, match=r"summary: rows\[0\]: this list or mapping holds itself"):
+        run.summary["rows"] = cyclic

@@ -156,3 +156,10 @@ def test_a_value_whose_encoding_fails_is_told_and_left_out() -> None:
     assert Later(3, 1.0, "v", Broken(), LIMIT, lambda name, size: None).record() == Record(3, 1.0)
     assert isinstance(faults.seen[0], RuntimeError)
     faults.forget()
+
+
+def test_a_mapping_that_holds_itself_is_refused() -> None:
+    cyclic: dict[str, Any] = {"loss": 0.5}
+    cyclic["again"] = cyclic
+    with pytest.raises(ValueRefusedError, match=r"log: d.again: this list or mapping holds itself"):
+        Call({"d": cyclic}, 1000)
