@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from bench.model_models import MODELS
+from bench.model_models import MODELS, Work
+
+
+def _seeded(make: Callable[[], Work]) -> Work:
+    torch.manual_seed(0)
+    return make()
 
 
 class Twins:
@@ -15,8 +21,7 @@ class Twins:
 
     def __init__(self, model: str) -> None:
         torch.set_num_threads(1)
-        torch.manual_seed(0)
-        self._bare, self.watched = MODELS[model](), MODELS[model]()
+        self._bare, self.watched = (_seeded(MODELS[model]) for _ in range(2))
         self.steps = 0
 
     @property
