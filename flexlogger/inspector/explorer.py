@@ -13,9 +13,9 @@ from flexlogger.inspector.tracker import Watched
 from flexlogger.model.eager import EAGER
 from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.layers import Layer, leaves, select_layers, unwrapped
+from flexlogger.model.need import Need
 from flexlogger.model.plan import Plan
 from flexlogger.model.probe import Probe
-from flexlogger.model.statistics import Need
 
 
 class LayerInfo(NamedTuple):

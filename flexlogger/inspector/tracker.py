@@ -17,9 +17,9 @@ from flexlogger.inspector.outbox import Outbox
 from flexlogger.model.eager import EAGER
 from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.layers import Layer, unwrapped
+from flexlogger.model.need import Need
 from flexlogger.model.plan import Plan
 from flexlogger.model.probe import Probe
-from flexlogger.model.statistics import Need
 
 _HOOKED = ("outputs", "grad_out")
 _graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)

@@ -16,11 +16,11 @@ from flexlogger.model.flat import Buffers
 from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.in_backward import Capture
 from flexlogger.model.in_graph import GraphProbe
+from flexlogger.model.need import Need
 from flexlogger.model.parameters import ParameterReader
 from flexlogger.model.plan import Plan
 from flexlogger.model.probe import Probe
 from flexlogger.model.snapshot import Snapshot
-from flexlogger.model.statistics import Need
 
 
 class Collector:

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from flexlogger.model.statistics import COLUMNS, M2, SQUARE, N, Need
+from flexlogger.model.need import Need
+from flexlogger.model.statistics import COLUMNS, M2, SQUARE, N
 
 Matrix = TypeVar("Matrix", torch.Tensor, np.ndarray[Any, Any])
 

@@ -1,31 +1,15 @@
-"""Many small tensors of the CPU at once: copied into one buffer now, reduced together later, on whichever thread.
+"""Small tensors of the CPU: copied into one buffer now, reduced together later.
 
-The copy is what the training thread pays; `Flat.rows` is numpy over the whole buffer, which frees the interpreter.
+The copy is what the training thread pays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 
-from flexlogger.model.statistics import (
-    ABS,
-    COLUMNS,
-    HIGH,
-    LOW,
-    M2,
-    MEAN,
-    SQUARE,
-    ZEROS,
-    N,
-    Need,
-    Rows,
-    exact,
-)
-
-Starts = np.ndarray[tuple[int], np.dtype[np.int64]]
+from flexlogger.model.rows import Flat, Starts
+from flexlogger.model.together import Together
 
 _STRIDED = torch.strided
 SMALL = 65536
@@ -36,7 +20,7 @@ PAGE = 2**18
 class Arena:
     """A buffer that takes the same sequence of tensors again and again, of float32 or (for what is wider) float64.
 
-    `add` and `add_all` copy; `take` gives what was copied since the last `take`, and is to be read before the next
+    `add` copies; `take` gives what was copied since the last `take`, and is to be read before the next
     `add`. The places of a sequence are kept, so that repeating it is one copy a tensor.
     """
 
@@ -47,7 +31,6 @@ class Arena:
         self._places: list[tuple[int, int, int]] = []  # page, first entry, entries
         self._alike: list[tuple[torch.Size, torch.dtype]] = []
         self._count = 0
-        self._signature: object = None
         self._starts: tuple[int, list[tuple[int, int, Starts]]] | None = None  # as `take` last found them
 
     def add(self, tensor: torch.Tensor) -> None:
@@ -70,21 +53,10 @@ class Arena:
         self._count = at + 1
         return True
 
-    def add_all(self, tensors: Sequence[torch.Tensor], signature: object) -> None:
-        """Copy several tensors in one call, first of all since `take`. Shapes that came with this very `signature`
-        before are not looked at again."""
-        if self._signature is not signature:
-            for at, tensor in enumerate(tensors):
-                if at == len(self._views) or self._views[at].shape != tensor.shape:
-                    self._place(at, tensor)
-            self._signature = signature
-        self._count = len(tensors)
-        torch._foreach_copy_(self._views[: self._count], list(tensors))
-
     def _place(self, at: int, tensor: torch.Tensor) -> None:
         """Find room for entry `at` behind the one before it; what came later is placed anew."""
         del self._views[at:], self._places[at:], self._alike[at:]
-        self._starts = self._signature = None
+        self._starts = None
         page, end = (self._places[-1][0], self._places[-1][1] + self._places[-1][2]) if at else (0, 0)
         if end + tensor.numel() > PAGE:
             page, end = page + 1, 0
@@ -116,65 +88,16 @@ class Arena:
         return Flat([(self._pages[page].numpy()[:end], starts) for page, end, starts in self._starts[1]])
 
 
-class Flat:
-    """Tensors one behind the other: pages of (entries, where each tensor begins)."""
-
-    def __init__(self, pages: Sequence[tuple[Rows, Starts]]) -> None:
-        self._pages = pages
-
-    def rows(self, need: Need) -> Rows:
-        """A row per tensor, (K, 9), in the order they were added."""
-        parts = [_rows(values, starts, need) for values, starts in self._pages]
-        return np.concatenate(parts) if parts else np.zeros((0, len(COLUMNS)))
-
-
-def _rows(values: Rows, starts: Starts, need: Need) -> Rows:
-    sizes = np.diff(starts, append=values.size)
-    rows = np.zeros((len(starts), len(COLUMNS)))
-    with np.errstate(invalid="ignore", over="ignore"):
-        rows[:, N] = sizes
-        rows[:, MEAN] = np.add.reduceat(values, starts) / sizes
-        scratch = np.empty_like(values)
-        if need.spread:  # around the mean as far as it is known, which also makes the mean exact
-            center = rows[:, MEAN].astype(values.dtype)
-            np.subtract(values, np.repeat(center, sizes), out=scratch)
-            off = np.add.reduceat(scratch, starts) / sizes
-            rows[:, M2] = np.maximum(_squares(scratch, starts) - sizes * np.square(off.astype(np.float64)), 0.0)
-            rows[:, MEAN] = center + off.astype(np.float64)
-            rows[:, SQUARE] = rows[:, M2] + sizes * np.square(rows[:, MEAN])
-        elif need.square:
-            rows[:, SQUARE] = _squares(values, starts)
-        if need.extremes:
-            rows[:, LOW] = np.minimum.reduceat(values, starts)
-            rows[:, HIGH] = np.maximum.reduceat(values, starts)
-        if need.abs:
-            rows[:, ABS] = np.add.reduceat(np.abs(values, out=scratch), starts)
-        if need.zeros:
-            rows[:, ZEROS] = np.add.reduceat(values == 0, starts, dtype=np.int64)
-        failed = ~np.isfinite(rows).all(1)
-    for at in np.flatnonzero(failed):
-        rows[at] = exact(values[starts[at] : starts[at] + sizes[at]].astype(np.float64))
-    return rows
-
-
-def _squares(values: Rows, starts: Starts) -> Rows:
-    """Sums of squares in float64: in float32 those of vanishing gradients are 0, of exploding ones infinite."""
-    wide = values.astype(np.float64)
-    np.square(wide, out=wide)
-    sums: Rows = np.add.reduceat(wide, starts)
-    return sums
-
-
 class Buffers:
     """What small tensors are copied into: those of hooks, those of wider types, and parameters with their gradients."""
 
     def __init__(self) -> None:
-        self.narrow, self.wide, self.parameters = Arena(), Arena(torch.float64), Arena()
+        self.narrow, self.wide, self.parameters = Arena(), Arena(torch.float64), Together()
 
     def reset(self) -> None:
         """Begin anew."""
-        for arena in (self.narrow, self.wide, self.parameters):
-            arena.reset()
+        for buffer in (self.narrow, self.wide, self.parameters):
+            buffer.reset()
 
     @property
     def nbytes(self) -> int:

@@ -19,7 +19,8 @@ from flexlogger.model.device import measure_on_device, nothing_on_device
 from flexlogger.model.flat import SMALL, Buffers, Lease
 from flexlogger.model.gathered import Bins, Gathered, Mark, Number, Part
 from flexlogger.model.leaving import Leaving
-from flexlogger.model.statistics import COLUMNS, HIGH, LOW, ZEROS, N, Need, Rows, dense, measure, stored_values
+from flexlogger.model.need import Need
+from flexlogger.model.statistics import COLUMNS, HIGH, LOW, ZEROS, N, Rows, dense, measure, stored_values
 from flexlogger.readback import Copier, copy_to_host
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
@@ -102,8 +103,9 @@ class Gather:
 
     def add_together(self, keys: Sequence[list[int]], tensors: Sequence[torch.Tensor], signature: object) -> None:
         """Take small float tensors of the CPU (`is_small`) in one copy, once a step. `signature` stands for their
-        shapes: where it is the very object of an earlier step, these are not looked at again."""
-        self._lease.buffers.parameters.add_all(tensors, signature)
+        shapes: where it is the very object of an earlier step, these are not looked at again. Raises as `Together.copy`
+        does."""
+        self._lease.buffers.parameters.copy(tensors, signature)
         self._parameters, self._parameters_at = keys, self._count
         self._count += len(keys)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any
 
 import msgspec
@@ -31,6 +32,17 @@ class Parameter(msgspec.Struct, frozen=True):
     updates: list[int]
 
 
+class Small(msgspec.Struct, frozen=True):
+    """The small parameters that are read together: the keys of their weights and gradients, the weights, and whose
+    gradients come with them. It stands for the shapes of all these."""
+
+    keys: list[list[int]]
+    weights: list[torch.Tensor]
+    graded: list[torch.Tensor]
+    others: list[Parameter]
+    """Parameters whose gradients are read one by one: there is none, or it is sparse, or scaled."""
+
+
 class ParameterReader:
     """Puts the parameters of a model and their gradients into a collection. A parameter that several layers share is
     read once, for all of them."""
@@ -39,10 +51,10 @@ class ParameterReader:
         self._keys, self._weights, self._grads = keys, weights, grads
         self._places = [(key.owner._parameters, key.attribute) for key in keys]
         self._known: list[Any] = []
-        self._signatures: dict[tuple[bool, ...], object] = {}
         self._before: list[tuple[Parameter, torch.Tensor]] = []
-        self._few: list[Parameter] = []
+        self._large: list[Parameter] = []
         self._small: list[Parameter] = []
+        self._together: Small | None = None
         self.parameters: list[Parameter] = []
         """Every parameter once, as of the last `look`."""
         self.frozen: list[int] = []
@@ -51,7 +63,7 @@ class ParameterReader:
     def look(self, gather: Gather) -> None:
         """See which parameters there are: lazy ones get theirs late, and any may be replaced."""
         now = [parameters.get(attribute) for parameters, attribute in self._places]
-        if len(now) == len(self._known) and all(a is b for a, b in zip(now, self._known, strict=True)):
+        if len(now) == len(self._known) and all(map(is_, now, self._known)):
             return
         found: dict[int, Parameter] = {}
         for key, tensor in zip(self._keys, now, strict=True):
@@ -67,34 +79,46 @@ class ParameterReader:
         self.parameters = list(found.values())
         whole = any(wanted is not None and (wanted.own or wanted.histogram) for wanted in (self._weights, self._grads))
         self._small = [p for p in self.parameters if not whole and gather.is_small(p.tensor)]
-        self._few = [p for p in self.parameters if whole or not gather.is_small(p.tensor)]
-        self._signatures = {}
+        self._large = [p for p in self.parameters if whole or not gather.is_small(p.tensor)]
+        self._together = None
 
     def read(self, gather: Gather, scale: torch.Tensor | None = None) -> None:
         """Add weights and gradients. `scale` is what a GradScaler left to the optimizer to divide gradients by."""
         self.look(gather)
-        keys: list[list[int]] = []
-        tensors: list[torch.Tensor] = []
+        self.frozen = []
+        small = self._read_small(gather, scale is not None)
         if self._weights is not None:
-            keys += [parameter.weights for parameter in self._small]
-            tensors += [parameter.tensor for parameter in self._small]
-            for parameter in self._few:
+            for parameter in self._large:
                 _add(gather, parameter.weights, parameter.tensor, self._weights)
-        plain: tuple[bool, ...] = ()
         if self._grads is not None:
-            self.frozen = []
-            grads = [parameter.tensor.grad for parameter in self._small]
-            plain = tuple(g is not None and g.layout is torch.strided and scale is None for g in grads)
-            for parameter, grad, together in zip(self._small, grads, plain, strict=True):
-                if together:
-                    keys.append(parameter.grads)
-                    tensors.append(grad)  # type: ignore[arg-type]  # it is there
-                else:
-                    self._read_grad(gather, parameter, scale, self._grads)
-            for parameter in self._few:
+            for parameter in (*small.others, *self._large):
                 self._read_grad(gather, parameter, scale, self._grads)
-        if tensors:
-            gather.add_together(keys, tensors, self._signatures.setdefault(plain, object()))
+
+    def _read_small(self, gather: Gather, scaled: bool) -> Small:
+        """Copy what is small, as it was last time; where that has changed, look at every gradient first."""
+        small = self._together
+        if small is not None and not (scaled and small.graded):
+            try:
+                _copy(gather, small)
+                return small
+            except (TypeError, NotImplementedError):  # a gradient is not there any more, or has become sparse
+                pass
+        small = self._together = self._look_at_small(scaled)
+        _copy(gather, small)
+        return small
+
+    def _look_at_small(self, scaled: bool) -> Small:
+        weights = self._small if self._weights is not None else []
+        graded: list[Parameter] = []
+        if self._grads is not None and not scaled:
+            graded = [p for p in self._small if p.tensor.grad is not None and p.tensor.grad.layout is torch.strided]
+        known = {id(parameter) for parameter in graded}
+        return Small(
+            [p.weights for p in weights] + [p.grads for p in graded],
+            [p.tensor for p in weights],
+            [p.tensor for p in graded],
+            [p for p in self._small if id(p) not in known] if self._grads is not None else [],
+        )
 
     def _read_grad(self, gather: Gather, parameter: Parameter, scale: torch.Tensor | None, wanted: Wanted) -> None:
         grad = parameter.tensor.grad
@@ -122,3 +146,9 @@ class ParameterReader:
 
 def _add(gather: Gather, keys: list[int], tensor: torch.Tensor, wanted: Wanted) -> None:
     gather.add(keys[0], tensor, wanted).extend(keys[1:])
+
+
+def _copy(gather: Gather, small: Small) -> None:
+    if small.keys:
+        grads: list[Any] = [weight.grad for weight in small.graded]  # None is refused
+        gather.add_together(small.keys, small.weights + grads, small)

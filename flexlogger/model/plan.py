@@ -13,9 +13,10 @@ from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.model.gather import Wanted
 from flexlogger.model.layers import Choice, Layer, select_layers
 from flexlogger.model.names import HISTOGRAM, SOURCES, UPDATE_RATIO
+from flexlogger.model.need import Need
 from flexlogger.model.own import Stat, resolve
 from flexlogger.model.parameters import ParameterKeys
-from flexlogger.model.statistics import STATISTICS, Need, needs
+from flexlogger.model.statistics import STATISTICS, needs
 
 DEFAULT_SOURCES = ("grad_in", "grad_out", "inputs", "weights")
 DEFAULT_STATS = ("mean", "std")
