@@ -15,11 +15,12 @@ from bench.session import Rounds, Session
 
 NAME = "model_statistics"
 EACH, TENTH = "parameters and gradients, every step", "parameters and gradients, every tenth"
+COLLECTED = f"{EACH}, nobody wants them"
 ALL_TENTH, IDLE, BUDGET = "everything, every tenth", "idle", "everything, budget: 1%"
 NEVER = 10**9
 OURS: dict[str, dict[str, Any]] = {
     EACH: {"what": "parameters", "when": {"every": 1}},
-    f"{EACH}, nobody wants them": {"what": "parameters", "when": {"every": 1}, "logged": False},
+    COLLECTED: {"what": "parameters", "when": {"every": 1}, "logged": False},
     TENTH: {"what": "parameters", "when": {"every": 10}},
     ALL_TENTH: {"what": "everything", "when": {"every": 10}},
     IDLE: {"what": "everything", "when": {"every": NEVER}},
@@ -33,6 +34,7 @@ PEERS = {
 }
 LIMITS = {
     EACH: {"conv8": 2.0, "mlp100": 15.0, "gpt10m": 2.0},
+    COLLECTED: {"conv8": 2.0, "mlp100": 15.0, "gpt10m": 2.0},
     TENTH: {"conv8": 0.3, "mlp100": 3.0, "gpt10m": 0.3},
     ALL_TENTH: {"conv8": 3.0, "mlp100": 15.0, "gpt10m": 1.0},
 }
@@ -48,7 +50,7 @@ class Size(NamedTuple):
 
 SIZES = {
     "conv8": Size(8, 20, 400),
-    "mlp100": Size(20, 50, 4000),
+    "mlp100": Size(10, 250, 4000),
     "gpt10m": Size(5, 10, 100),
     "gpt2small": Size(4, 10, 40),
 }
@@ -65,7 +67,8 @@ the one that nobody watches and of the one that is watched take turns. What is a
 rounds for each place in the period, averaged over the period, relative to the bare steps before and after the block.
 flexlogger's numbers (mean, std, norm, min and max of every parameter and gradient; *everything*: of inputs, outputs and
 their gradients too) go through a run's log to a dashboard on a real server, and the numbers of the others where they
-write them; *nobody wants them* is collecting alone. Other tools run as often as they are called, which is every step.
+write them; *nobody wants them* is collecting alone. *By the clock* is the mean over all steps, with whatever the
+logger's threads and the machine did meanwhile. Other tools run as often as they are called, which is every step.
 Of a budget it is counted what the steps that were due took longer than the others, with the step behind each."""
 
 
@@ -135,6 +138,12 @@ def _added(rounds: Rounds) -> Spread:
     return Spread(min(each), _percent(together), max(each))
 
 
+def _by_the_clock(rounds: Rounds) -> float:
+    """Percent that whole blocks took longer, with everything that happened meanwhile."""
+    relative = _relative(rounds)
+    return (sum(map(sum, relative)) / sum(map(len, relative)) - 1) * 100
+
+
 def _by_place(times: list[float], measured: dict[str, Any]) -> dict[int, list[float]]:
     """Steps by their place in the period, of which the step that is due is the first."""
     due = measured["due"]
@@ -172,10 +181,11 @@ def _table(model: str, found: dict[str, Rounds]) -> Table:
         ]
         last = rounds["watched"][-1]
         added = f"{_share(rounds):.2f} (1 step in {last['every']:,})" if label == BUDGET else str(_added(rounds))
+        wall = short(_by_the_clock(rounds)) if label != BUDGET else ""
         own = short(last["cost_ms"]) if "cost_ms" in last and label != IDLE else ""
         at_due = short((median(due) - 1) * 100) if due and label not in (IDLE, BUDGET) else ""
-        rows.append([label, str(bare), at_due, added, own])
-    columns = ["", "bare step ms", "+ % of a step that is due", "+ % on average", "of it own ms"]
+        rows.append([label, str(bare), at_due, added, wall, own])
+    columns = ["", "bare step ms", "+ % of a step that is due", "+ % on average", "+ % by the clock", "of it own ms"]
     return Table(model, columns, rows)
 
 

@@ -26,7 +26,8 @@ class Capture:
     def arm(self, gather: Gather) -> None:
         """Watch every parameter with hooks of others; these keep their order, behind ours."""
         self._captured = []
-        self._reader.look(gather)
+        if not self._reader.parameters:  # it looks at the end of every step that is collected
+            self._reader.look(gather)
         for parameter in self._reader.parameters:
             hooks = parameter.tensor._post_accumulate_grad_hooks
             if hooks:

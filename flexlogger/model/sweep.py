@@ -1,7 +1,8 @@
 """One sweep over a large array: every sum while a piece of it is in the processor's cache, memory read once.
 
 numpy's matrix product calls the BLAS for a row at a time, which sums squares about twice as fast as anything else that
-Python can reach; it runs on the calling thread alone and without the interpreter's lock.
+Python can reach. It runs on the calling thread alone, and keeps the interpreter's lock: this is for the thread that
+trains.
 """
 
 from __future__ import annotations

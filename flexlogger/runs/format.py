@@ -122,11 +122,11 @@ def unseal(line: bytes) -> bytes:
 
 def encode_values(q: int, record: Record) -> bytes:
     """The line of a record's scalars. JSON knows no NaN: non-finite values become strings."""
-    body = encode_json(_ValueLine(q, record.step, record.time, record.values))
-    if b"null" in body:  # what msgspec makes of NaN and infinity
-        values = {name: jsonable(value) for name, value in record.values.items()}
-        body = encode_json(_ValueLine(q, record.step, record.time, values))
-    return seal(body)
+    values: dict[str, Any] = record.values
+    total = sum(values.values())
+    if total - total != 0:  # not all are finite, or only their sum is not
+        values = {name: jsonable(value) for name, value in values.items()}
+    return seal(encode_json(_ValueLine(q, record.step, record.time, values)))
 
 
 def encode_records(q: int, records: Sequence[Record]) -> bytes | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from flexlogger.errors import ServerError
@@ -10,6 +11,9 @@ from flexlogger.plots.board import Board
 from flexlogger.records import Item, Panel
 from flexlogger.sinks.where import window_id
 from flexlogger.sinks.wire import Address, Connection, RefusedError
+
+REST_S = 0.005
+"""The longest rest between two windows."""
 
 
 class Sender(Protocol):
@@ -84,13 +88,15 @@ class VisdomSink:
     """Draws a `Board` on a visdom server.
 
     Every changed window is replaced whole (VISDOM's cheapest way), so a restarted server is complete again after one
-    flush. `sent` and `sent_bytes` count windows and their points for tests and `status`.
+    flush. After each window it rests as long as that took: the thread that trains waits for the interpreter meanwhile.
+    `sent` counts windows for tests and `status`.
     """
 
-    def __init__(self, sender: Sender, env: str, uid: str) -> None:
+    def __init__(self, sender: Sender, env: str, uid: str, *, rest: Callable[[float], object] = time.sleep) -> None:
         self.board = Board()
         self.sent = 0
         self._sender = sender
+        self._rest = rest
         self._env = env
         self._uid = uid
         self._generation = 0
@@ -113,13 +119,19 @@ class VisdomSink:
             self.board.mark_all_dirty()
             self._generation = generation
         refused: RefusedError | None = None
+        spent = 0.0
         for plot in self.board.dirty():
+            if spent:
+                self._rest(min(spent, REST_S))
+            started = time.perf_counter()
             version = self.board.version(plot)
             try:
                 self._sender.send(self._message(plot))
             except RefusedError as error:
                 refused = refused or RefusedError(f"window {plot!r}: {error}")
                 continue
+            finally:
+                spent = time.perf_counter() - started
             self.board.mark_clean(plot, version)
             self.sent += 1
         if refused is not None:
