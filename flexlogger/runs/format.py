@@ -122,10 +122,10 @@ def unseal(line: bytes) -> bytes:
 
 def encode_values(q: int, record: Record) -> bytes:
     """The line of a record's scalars. JSON knows no NaN: non-finite values become strings."""
-    values: dict[str, Any] = record.values
-    total = sum(values.values())
+    values: Mapping[str, float | str] = record.values
+    total = sum(record.values.values())
     if total - total != 0:  # not all are finite, or only their sum is not
-        values = {name: jsonable(value) for name, value in values.items()}
+        values = {name: jsonable(value) for name, value in record.values.items()}
     return seal(encode_json(_ValueLine(q, record.step, record.time, values)))
 
 
