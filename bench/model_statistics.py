@@ -49,14 +49,15 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "conv8": Size(8, 20, 400),
+    "conv8": Size(6, 20, 320),
     "mlp100": Size(10, 250, 4000),
     "gpt10m": Size(5, 10, 100),
-    "gpt2small": Size(4, 10, 40),
+    "gpt2small": Size(2, 10, 40),
 }
 QUICK = {"mlp100": Size(2, 20, 300)}
 QUICK_OURS, QUICK_PEERS = (EACH, ALL_TENTH), ("twins_lightning", "twins_wandb")
-LONGEST_S = 30.0
+PEER_ROUNDS = 3
+LONGEST_S, PEERS_LONGEST_S = 30.0, 5.0
 """A block that takes longer than this ends early."""
 
 HOW = """\
@@ -107,13 +108,14 @@ def _measure(session: Session, model: str, label: str, size: Size, asked: dict[s
         )
         with worker:
             rounds, steps = (size.rounds, size.steps) if label != BUDGET else (4, size.budget // 4)
+            rounds, longest = (rounds, LONGEST_S) if ours else (min(rounds, PEER_ROUNDS), PEERS_LONGEST_S)
             for watched in (False, True):
-                worker.round(watched=watched, steps=2, seconds=LONGEST_S)
+                worker.round(watched=watched, steps=2, seconds=longest)
             for turn in range(rounds):
                 session.tell(f"{model}, {label}: round {turn + 1} of {rounds}")
-                found["bare"].append(worker.round(watched=False, steps=min(steps, size.steps), seconds=LONGEST_S))
-                found["watched"].append(worker.round(watched=True, steps=steps, seconds=LONGEST_S * 2))
-            found["bare"].append(worker.round(watched=False, steps=min(steps, size.steps), seconds=LONGEST_S))
+                found["bare"].append(worker.round(watched=False, steps=min(steps, size.steps), seconds=longest))
+                found["watched"].append(worker.round(watched=True, steps=steps, seconds=longest * 2))
+            found["bare"].append(worker.round(watched=False, steps=min(steps, size.steps), seconds=longest))
     return found
 
 
