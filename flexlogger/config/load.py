@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flexlogger.catalog import describe
 from flexlogger.config.check import check
 from flexlogger.config.environment import interpolate
 from flexlogger.config.extends import Chain
@@ -65,5 +66,9 @@ def _add(chain: Chain, source: Declaration, problems: Problems) -> None:
         except Unreadable as error:
             problems.add(Place(path), "", str(error))
             chain.complete = False
+    elif not isinstance(source, str):
+        expected = "expected a YAML file, presets such as 'loss+acc' or a mapping"
+        problems.add(Place("<arguments>"), "", f"{expected}, but got {describe(source)}")
+        chain.complete = False
     else:
         chain.add_expression(source, Place(source if is_file(source) else "<preset>"), "")

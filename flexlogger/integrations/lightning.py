@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import flexlogger.runs as runs
 from flexlogger.errors import MissingExtraError
 from flexlogger.integrations.layers import describe_model
-from flexlogger.integrations.shared import use_run
+from flexlogger.integrations.shared import check_log_model, use_run
 
 try:
     from lightning.fabric.loggers.logger import rank_zero_experiment
@@ -61,6 +61,7 @@ class FlexLightningLogger(Logger):
         **settings: Any,
     ) -> None:
         super().__init__()
+        check_log_model(log_model)
         self._project = project
         self._id = version
         self._save_dir = os.fspath(save_dir) if save_dir is not None else None

@@ -9,6 +9,7 @@ from weakref import WeakSet
 from torch import distributed
 
 import flexlogger.runs as runs
+from flexlogger.errors import ValueRefusedError
 from flexlogger.identity import new_run_id
 
 _opened: WeakSet[runs.TrackedRun] = WeakSet()
@@ -47,3 +48,12 @@ def _alone_of_several_ranks() -> bool:
     """Whether the ranks would be asked to agree on a name here, where only rank 0 comes."""
     meets = distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
     return meets and not os.environ.get("FLEXLOGGER_RUN")
+
+
+def check_log_model(log_model: object) -> None:
+    """Raise ValueRefusedError for what does not say which checkpoints are to be logged.
+
+    >>> check_log_model("all")
+    """
+    if log_model != "all" and not isinstance(log_model, bool):
+        raise ValueRefusedError(f"log_model: expected True, False or 'all', but got {log_model!r}")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import flexlogger.runs as runs
 from flexlogger.errors import MissingExtraError
 from flexlogger.integrations.layers import describe_model
-from flexlogger.integrations.shared import use_run
+from flexlogger.integrations.shared import check_log_model, use_run
 
 try:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -40,6 +40,7 @@ class FlexTrainerCallback(TrainerCallback):
     """
 
     def __init__(self, log_model: Literal["all"] | bool = False, **settings: Any) -> None:
+        check_log_model(log_model)
         self._log_model = log_model
         self._settings = settings
         self._opened = False

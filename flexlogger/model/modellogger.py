@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from types import TracebackType
 from typing import Any, Self
 
 from torch import nn
 
 from flexlogger import faults
-from flexlogger.errors import NonFiniteError
-from flexlogger.logger import FlexLogger
+from flexlogger.errors import ConfigError, NonFiniteError, Place, Problem, unknown
+from flexlogger.logger import FlexLogger, Settings
 from flexlogger.model.layers import Choice
 from flexlogger.model.nonfinite import FirstBad, Watch
 from flexlogger.model.own import Stat
@@ -69,6 +70,7 @@ class TooledModelLogger:
         allow_imports: Iterable[str] = (),
         **settings: Any,
     ) -> None:
+        _check_names(settings)
         said: dict[str, Any] = {"mode": mode, "prefix": prefix, "opts": opts, "stop_on_nan": stop_on_nan}
         said |= {"sources": sources, "stats": stats, "layers": layers, "every": every, "budget": budget}
         said |= {"biases": biases, "bins": bins, "sample": sample}
@@ -232,3 +234,12 @@ def _options(logger: FlexLogger | None, given: dict[str, Any]) -> dict[str, Any]
     if {"every", "budget"} & given.keys():
         options = {key: value for key, value in options.items() if key not in ("every", "budget")}
     return options | given
+
+
+def _check_names(settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a keyword that neither statistics nor a run have: it may be meant for either."""
+    settable = {*Settings.__annotations__, "extends", "viz"}
+    for name in settings:
+        if name not in settable:
+            known = settable | signature(TooledModelLogger).parameters.keys() - {"settings"}
+            raise ConfigError([Problem(Place("<arguments>"), name, unknown("key", name, known))])

@@ -229,3 +229,10 @@ def test_secrets_show_neither_in_messages_nor_in_repr(monkeypatch):
     assert good.token == "hunter2"
     assert good.sinks[0].opts["token"] == "hunter2"
     assert "hunter2" not in repr(good)
+
+
+@pytest.mark.parametrize(("source", "came"), [(["loss"], "a list"), (3, "3"), (None, "null")])
+def test_what_is_no_declaration_is_refused(source, came):
+    with pytest.raises(ConfigError) as refused:
+        load(source)
+    assert str(refused.value).endswith(f"or a mapping, but got {came}")

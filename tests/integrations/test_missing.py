@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
 import pytest
+
+from flexlogger import ValueRefusedError
 
 CODE = """
 import sys
@@ -40,3 +43,11 @@ def test_it_says_what_to_install(said: list[str], place: int, name: str, library
         f"flexlogger.integrations.{name} needs {library}, which is not installed; "
         f"install it with: pip install 'flexlogger[{name}]'"
     )
+
+
+@pytest.mark.parametrize("module", ["lightning.FlexLightningLogger", "transformers.FlexTrainerCallback"])
+def test_a_word_for_checkpoints_that_is_none_is_refused(module: str) -> None:
+    name, _, cls = module.partition(".")
+    integration = getattr(importlib.import_module(f"flexlogger.integrations.{name}"), cls)
+    with pytest.raises(ValueRefusedError, match="log_model: expected True, False or 'all', but got 'al'"):
+        integration(log_model="al")

@@ -299,6 +299,8 @@ def test_mistakes_are_told_before_anything_is_opened() -> None:
         TooledModelLogger(net(), mode="by_layers", sinks=[])
     with pytest.raises(ConfigError, match="unknown key 'sink'"):
         TooledModelLogger(net(), sink=[])
+    with pytest.raises(ConfigError, match="evry: unknown key 'evry'; did you mean 'every'"):
+        TooledModelLogger(net(), evry=2, sinks=[])
     assert not torch_module._global_forward_hooks
 
 
