@@ -47,14 +47,14 @@ def main(seconds: float = 60.0) -> None:
         photograph(str(stat.url), PICTURE)
 
 
-def photograph(url: str, picture: Path, height: int = 1150) -> None:
-    """Save a picture of a dashboard once all its plots are drawn."""
+def photograph(url: str, picture: Path, height: int = 1150, windows: int = 8) -> None:
+    """Save a picture of a dashboard once all its plots, of at least so many `windows`, are drawn."""
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": height})
         page.goto(url)
         page.wait_for_selector(".js-plotly-plot .main-svg")
-        page.wait_for_function("document.querySelectorAll('.react-grid-item').length >= 8")
+        page.wait_for_function(f"document.querySelectorAll('.react-grid-item').length >= {windows}")
         page.wait_for_function("[...document.querySelectorAll('.plotly-graph-div')].every(plot => plot._fullLayout)")
         page.wait_for_timeout(2000)  # the page animates its panes into place and tells nobody when it is done
         page.screenshot(path=str(picture))

@@ -87,7 +87,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "sinks": ("errors", "records", "rows", "faults", "screen", "runs", "plots"),
     "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
     "report": ("errors", "records", "faults", "runs", "replay", "plots", "server.assets"),
-    "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "logger"),
+    "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "steps", "logger"),
     "integrations": ("errors", "faults", "runs", "identity", "model"),
     "server": ("errors",),
     "declared": ("records",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,6 +28,15 @@ def read_model(top: Section, allowed: Iterable[str], problems: Problems) -> dict
         return import_refusal(name, allowed) if "." in name else unknown("statistic", name, NAMES)
 
     sources, path = _node(section, "sources"), section.to("sources")
+    for key in ("sources", "stats", "layers"):
+        node = _node(section, key)
+        if isinstance(node, Table | Items) and not plain(node):
+            problems.add(node.place, section.to(key), f"expected at least one of {_OF[key]}, but got none")
+    _each(_node(section, "layers"), section.to("layers"), _layer_refusal, problems)
+    if isinstance(section.values.get("layers"), str):
+        refused = _layer_refusal(section.values["layers"])
+        if refused:
+            problems.add(section.at("layers"), section.to("layers"), refused)
     if isinstance(sources, Table):
         _sources(sources, path, statistic_refusal, problems)
     else:
@@ -54,6 +64,21 @@ def _node(section: Section, key: str) -> Node | None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+_OF = {"sources": ", ".join(SOURCES), "stats": ", ".join(NAMES), "layers": "the model's layers"}
+
+
+def _layer_refusal(choice: str) -> str | None:
+    """What can be said of a choice without the model."""
+    kind, colon, _ = choice.partition(":")
+    if colon and kind.isidentifier() and kind not in ("re", "type"):
+        return unknown("kind of choice", kind, ["re", "type"])
+    try:
+        re.compile(choice.removeprefix("re:") if kind == "re" else "")
+    except re.error as error:
+        return f"{choice!r} is no regular expression: {error}"
+    return None
 
 
 def _source_refusal(name: str) -> str | None:

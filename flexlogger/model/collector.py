@@ -62,9 +62,14 @@ class Collector:
         return self._gather is not None and (self._probe is None or self._probe.by_itself or not self._gather.empty)
 
     @property
+    def ran(self) -> bool:
+        """Whether the model has run in the step that is collected, as far as that shows."""
+        return self.armed and self._probe is not None and self._probe.ran
+
+    @property
     def unseen(self) -> list[str]:
         """Layers that were not called in the step that is collected."""
-        return self._probe.unseen if self._probe is not None and self._probe.passes else []
+        return self._probe.unseen if self._probe is not None else []
 
     def fail(self, error: Exception) -> None:
         """Give up: report the error once, take all hooks out."""
@@ -92,7 +97,7 @@ class Collector:
         self._own = 0.0
         with self._at_work():
             self._gather = Gather(self.plan.need, self._pool, bins=self._bins, sample=self._sample)
-            self._read = self._stepped = self._early = False
+            self._read = self._stepped = self._early = self._remembered = False
             if self._capture is not None:
                 self._capture.arm(self._gather)
             if self._probe is not None:
@@ -140,7 +145,8 @@ class Collector:
             self._early = not self._read
             self.read(getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None))
         gather = self._gather
-        if self.plan.updates and gather is not None:
+        if self.plan.updates and gather is not None and not self._remembered:
+            self._remembered = True
             with self._at_work():
                 self._reader.look(gather)
                 self._reader.remember()

@@ -110,8 +110,8 @@ class Gather:
         self._count += len(keys)
 
     def add_rows(self, keys: Sequence[int], rows: torch.Tensor) -> None:
-        """Take rows (K, 9) that are computed already, one a key; those of n = 0 stand for nothing."""
-        marks = [Mark(self._count + at, [key]) for at, key in enumerate(keys, 1)]
+        """Take rows (K, 9) that were computed before all else, one a key; those of n = 0 stand for nothing."""
+        marks = [Mark(at - len(keys), [key]) for at, key in enumerate(keys)]
         self._count += len(marks)
         self._computed.append((marks, rows.detach().clone()))
 

@@ -20,6 +20,9 @@ from flexlogger.model.statistics import COLUMNS, HIGH, LOW, N
 
 EMPTY = [float("inf") if at == LOW else -float("inf") if at == HIGH else 0.0 for at in range(len(COLUMNS))]
 
+_WITHIN = {"inputs": 0, "outputs": 1, "grad_out": 2, "grad_in": 3}
+"""The order within a layer."""
+
 
 class Switch:
     """Whether the step is watched; the compiler makes a graph for either."""
@@ -58,6 +61,21 @@ class GraphProbe:
             )
             for layer in plan.layers
         ]
+        self._in_order(plan)
+
+    def _in_order(self, plan: Plan) -> None:
+        """Forward through the layers, then back: what turned bad first is told by its place."""
+        names = [layer.name for layer in plan.layers]
+
+        def when(at: int) -> tuple[bool, int, int]:
+            target = plan.targets[self._keys[at]]
+            backward, layer = target.source.startswith("grad"), names.index(target.row)
+            return backward, -layer if backward else layer, _WITHIN[target.source]
+
+        order = sorted(range(len(self._keys)), key=when)
+        self._keys = [self._keys[at] for at in order]
+        self._rows = [self._rows[at] for at in order]
+        self._names = [self._names[at] for at in order]
 
     def _slots(self, name: str, keys: Mapping[str, int]) -> dict[str, torch.Tensor]:
         slots = {source: self._empty.clone() for source in keys}
@@ -67,9 +85,9 @@ class GraphProbe:
         return slots
 
     @property
-    def passes(self) -> int:
-        """Unknown here; taken to be there."""
-        return 1
+    def ran(self) -> bool:
+        """Unknown here; taken to be so."""
+        return True
 
     @property
     def unseen(self) -> list[str]:

@@ -50,6 +50,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
             return model
 
 
+def flattened(model: nn.Module) -> bool:
+    """Whether FSDP's first version has a part of the model."""
+    return any("_fsdp_wrapped_module" in module._modules for module in model.modules())
+
+
 def select_layers(model: nn.Module, choice: Choice = None, biases: bool = False) -> list[Layer]:
     """The layers of a model in its own order; by default every module without children or with parameters of its own.
 
@@ -97,9 +102,15 @@ def _is_layer(module: nn.Module) -> bool:
 def _choosers(choice: Choice) -> list[Chooser]:
     if choice is None:
         return []
-    if isinstance(choice, str | type) or callable(choice):
-        return [choice]
-    return list(choice)
+    several = [choice] if isinstance(choice, str | type) or not isinstance(choice, Iterable) else list(choice)
+    for chooser in several:
+        if not (isinstance(chooser, str) or callable(chooser)):
+            raise ValueRefusedError(
+                f"layers: expected a name, a class, a function or a list of them, got {chooser!r:.60}"
+            )
+    if not several:
+        raise ValueRefusedError("layers: expected at least one choice, but got none; without layers, all are taken")
+    return several
 
 
 def _chooses(chooser: Chooser, names: list[str], module: nn.Module) -> bool:
@@ -129,6 +140,8 @@ def _nothing(chooser: Chooser, modules: list[tuple[nn.Module, list[str]]]) -> Va
     if not isinstance(chooser, str):
         name = getattr(chooser, "__name__", chooser)
         return ValueRefusedError(f"layers: {name!r} chooses none of the model's layers")
+    if chooser in {type(module).__name__ for module, _ in modules}:
+        return ValueRefusedError(f"layers: {chooser!r} is the name of no layer; did you mean 'type:{chooser}'?")
     close = nearest(chooser, names)
     if close is not None:
         return ValueRefusedError(f"layers: {chooser!r} chooses none of the model's layers; did you mean {close!r}?")

@@ -23,6 +23,7 @@ from flexlogger.model.table import print_table
 from flexlogger.model.tooled import TooledModel
 from flexlogger.model.windows import Drawn, Windows
 from flexlogger.records import Output, Step
+from flexlogger.steps import checked_step
 
 
 class TooledModelLogger:
@@ -114,10 +115,10 @@ class TooledModelLogger:
         kept, for a later log to average; `log=True` makes any step due and logs it, as far as it can still be read.
         Raises NonFiniteError where that was asked for.
         """
-        step = self.tooled.steps
+        step = self.tooled.steps if at is None else checked_step(at)
         new = self._keep(self.tooled.step(collect=bool(log)))
         if log or (log is None and new):
-            self.log(step if at is None else at)
+            self.log(step)
         self._look()
         return self.tooled.steps
 
@@ -139,11 +140,12 @@ class TooledModelLogger:
 
         Nothing is waited for: the numbers are worked out in the background.
         """
+        step = self.tooled.steps if step is None else checked_step(step)
         if not self._kept:
             return
         status = self.tooled.status()
         extra = {f"{self._cost}.percent": 100 * status["share"], f"{self._cost}.every": float(status["every"])}
-        record = SnapshotRecord(self._kept, self._windows, self.tooled.steps if step is None else step, extra)
+        record = SnapshotRecord(self._kept, self._windows, step, extra)
         self._kept = Averages()
         self._send(record)
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.model.gather import Wanted
-from flexlogger.model.layers import Choice, Layer, select_layers
+from flexlogger.model.layers import Choice, Layer, flattened, select_layers
 from flexlogger.model.names import HISTOGRAM, SOURCES, UPDATE_RATIO
 from flexlogger.model.need import Need
 from flexlogger.model.own import Stat, resolve
@@ -61,7 +61,7 @@ class Plan:
         biases: bool = False,
         allow_imports: Iterable[str] = (),
     ) -> None:
-        common = tuple([stats] if isinstance(stats, str) else stats) if stats is not None else DEFAULT_STATS
+        common = _several(stats, "stats") if stats is not None else DEFAULT_STATS
         chosen = _by_source(sources, common)
         functions = {source: resolve(names, allow_imports) for source, names in chosen.items()}
         for source, found in functions.items():
@@ -77,6 +77,11 @@ class Plan:
         for wanted in self.wanted.values():
             self.need |= wanted.need
         self.layers = select_layers(model, layers, biases)
+        if {"weights", "grads"} & self.stats.keys() and flattened(model):
+            raise ValueRefusedError(
+                "FullyShardedDataParallel keeps pieces of flattened parameters, and their statistics are no layer's: "
+                "use torch's fully_shard, or sources without weights and grads"
+            )
         self.targets: list[Target] = []
         self.keys = {layer.name: self._layer_keys(layer) for layer in self.layers}
         self._layouts: dict[tuple[bytes, bytes], Layout] = {}
@@ -145,17 +150,27 @@ class Plan:
         return len(self.targets) - 1
 
 
+def _several(stats: Any, where: str) -> tuple[Stat, ...]:
+    if isinstance(stats, str) or callable(stats):
+        return (stats,)
+    if not isinstance(stats, Iterable):
+        raise ValueRefusedError(f"{where}: expected statistics such as mean, std, but got {stats!r:.60}")
+    return tuple(stats)
+
+
 def _by_source(sources: Sources, common: Sequence[Stat]) -> dict[str, Sequence[Stat]]:
     if sources is None:
         sources = DEFAULT_SOURCES
     if isinstance(sources, str):
         sources = (sources,)
+    if not isinstance(sources, Iterable):
+        raise ValueRefusedError(f"sources: expected names such as {', '.join(SOURCES[:2])}, but got {sources!r:.60}")
     chosen: dict[str, Sequence[Stat]] = {}
     given = sources.items() if isinstance(sources, Mapping) else ((source, None) for source in sources)
     for source, stats in given:
         if source not in SOURCES:
             raise ValueRefusedError(f"sources: {unknown('source', str(source), SOURCES)}")
-        chosen[source] = common if stats is None else tuple([stats] if isinstance(stats, str) else stats)
+        chosen[source] = common if stats is None else _several(stats, f"sources.{source}")
     for source, stats in chosen.items():
         if not stats:
             raise ValueRefusedError(f"sources.{source}: expected at least one statistic, but got none")

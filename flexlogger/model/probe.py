@@ -120,6 +120,12 @@ class Probe:
                 tensor._backward_hooks = None
 
     @property
+    def ran(self) -> bool:
+        """Whether the model has run: hooks have seen it, or compiled code without hooks has left gradients."""
+        parameters = (p for module in self._modules for p in module._parameters.values())
+        return bool(self.passes) or any(p is not None and p.grad is not None for p in parameters)
+
+    @property
     def unseen(self) -> list[str]:
         """The layers that were not called."""
         return [name for name, site in self._layers.items() if not site.first_pass]
@@ -163,8 +169,8 @@ class Probe:
     def _enter(self, site: Site | None, args: Any, whole: bool) -> None:
         repeated = _graph_task() != -1
         if not repeated:
-            if whole:  # also where the last pass ended in an exception
-                self._depth = 0
+            if whole and self._depth:
+                self._abandon_pass()
             if not self._depth:
                 self._begin_pass()
             self._depth += 1
@@ -181,15 +187,26 @@ class Probe:
             site.first_pass = site.first_pass or self.passes
             self._take(site, args, _graph_task() != -1)
 
+    def _abandon_pass(self) -> None:
+        """The last pass ended in an exception: it does not count, unless others are mixed with it already."""
+        self._depth = 0
+        if self.passes == 1:
+            self._forget()
+            self.passes = 0
+            self._with_grad = False
+
+    def _forget(self) -> None:
+        self._gather.forget()
+        self._values.clear()
+        for site in self._layers.values():
+            site.begin()
+
     def _begin_pass(self) -> None:
         self.passes += 1
         with_grad = torch.is_grad_enabled()
         self._ignoring = torch._C._get_tracing_state() is not None or (self._with_grad and not with_grad)
         if with_grad and not self._with_grad and self.passes > 1:
-            self._gather.forget()
-            self._values.clear()
-            for site in self._layers.values():
-                site.begin()
+            self._forget()
         self._with_grad |= with_grad
 
     # ---- tensors

@@ -86,12 +86,15 @@ def needs(names: Iterable[str]) -> Need:
 def dense(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor's entries as a flat real tensor in any order, without a copy where its memory has no gaps.
 
-    Complex entries count as their magnitude; whole numbers and booleans become float64, unusual floats float32.
+    Complex entries count as their magnitude, quantised ones as what they stand for; whole numbers and booleans become
+    float64, unusual floats float32.
 
     >>> dense(torch.tensor([[3 + 4j]])), dense(torch.tensor([True, False]))
     (tensor([5.]), tensor([1., 0.], dtype=torch.float64))
     """
     tensor = tensor.detach()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
     if tensor.is_complex():
         tensor = tensor.abs()
     elif not tensor.is_floating_point():

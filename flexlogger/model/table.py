@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from flexlogger.model.names import HISTOGRAM
 from flexlogger.model.snapshot import Table
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 MISSING = "–"
 FROZEN = "frozen"
@@ -40,6 +44,9 @@ def plain_table(table: Table, stats: Mapping[str, Sequence[str]], frozen: frozen
         for source, names_ in columns.items()
         for name in names_
     }
+    for source, names_ in columns.items():  # a title needs room, too
+        short = len(source) + 2 - sum(widths[source, name] + 1 for name in names_)
+        widths[source, names_[0]] += max(0, short)
     blocks = {source: sum(widths[source, name] + 1 for name in names_) for source, names_ in columns.items()}
     rule = "+".join(["", "-" * (names + 2), *("-" * block for block in blocks.values()), ""])
     titles = "|".join(["", " " * (names + 2), *(source.capitalize().center(n) for source, n in blocks.items()), ""])
@@ -85,21 +92,40 @@ def number(value: float) -> str:
 
 
 def _print_rich(table: Table, stats: Mapping[str, Sequence[str]], frozen: frozenset[str]) -> None:
-    from rich import box
+    """As many sources beside each other as the terminal has room for, the others below."""
     from rich.console import Console
+
+    console = Console()
+    unbounded = console.options.update(width=10_000)
+    beside: dict[str, list[str]] = {}
+    parts = [beside]
+    for source, names in _columns(stats).items():
+        more = _rich(table, {**beside, source: names}, frozen)
+        if beside and console.measure(more, options=unbounded).maximum > console.width:
+            beside = {}
+            parts.append(beside)
+        beside[source] = names
+    for part in parts:
+        shown = _rich(table, part, frozen)
+        needed = console.measure(shown, options=unbounded).maximum
+        Console(width=max(console.width, needed)).print(shown)
+
+
+def _rich(table: Table, columns: Mapping[str, Sequence[str]], frozen: frozenset[str]) -> RichTable:
+    from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    columns = _columns(stats)
     shown = RichTable(box=box.SIMPLE_HEAD, header_style="bold")
-    shown.add_column("Layers", style="bold", overflow="fold")
+    shown.add_column("Layers", style="bold", no_wrap=True)
     for source, names in columns.items():
         for at, name in enumerate(names):
-            shown.add_column(f"{source.capitalize() if at == 0 else ''}\n{name}", justify="right")
+            title = source.capitalize() if at == 0 else ""
+            shown.add_column(f"{title}\n{name}", justify="right", no_wrap=True)
     for row in table:
         cells = _cells(table[row], columns, row in frozen).values()
         shown.add_row(row, *(Text(cell, style=_style(cell)) for cell in cells))
-    Console().print(shown)
+    return shown
 
 
 def _style(cell: str) -> str:

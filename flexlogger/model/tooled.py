@@ -34,8 +34,9 @@ class TooledModel:
 
     A step is collected `every` so many, or as often as `budget` (a share of training time, '1%') allows. The first is.
     With an `optimizer`, each of its steps ends one of ours: all forward passes up to it are pooled, and gradients are
-    read as it sees them. Without, `step` ends one, and each layer's first pass counts. `scaler` is a GradScaler whose
-    scale is taken out of grad_in and grad_out.
+    read as it sees them. Of several optimizers, in the order in which they step, the first one's step reads and the
+    last one's ends. Without, `step` ends one, and each layer's first pass counts. `scaler` is a GradScaler whose scale
+    is taken out of grad_in and grad_out.
 
     Collected steps of a compiled model run eagerly, unless `in_graph` makes the statistics a part of what is compiled:
     make it before the first compiled call then. Only then does the model hold hooks.
@@ -75,17 +76,22 @@ class TooledModel:
             raise ValueRefusedError(f"TooledModel: expected a torch.nn.Module, but got {type(model).__name__}")
         if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
             raise ValueRefusedError(f"bins: expected an integer of at least 1, but got {bins!r}")
+        optimizers = _optimizers(optimizer)
         self._schedule = schedule(every, budget)
         self.plan = Plan(model, sources, stats, layers, biases, allow_imports)
+        if self.plan.updates and not optimizers:
+            raise ValueRefusedError(
+                "update_ratio: needs the optimizer, whose steps it measures: pass it with the model"
+            )
         self._collector = Collector(unwrapped(model), self.plan, scaler, bins, _entries(sample), in_graph)
         self._handles: list[Any] = []
         weakref.finalize(self, _let_go, self._handles, self._collector).atexit = False
-        self.auto = optimizer is not None
+        self.auto = bool(optimizers)
         """Whether the optimizer's steps end ours; False where `step` is called."""
-        self._counted = optimizer is not None
-        if optimizer is not None:
-            self._handles.append(optimizer.register_step_pre_hook(_BeforeStep(self)))
-            self._handles.append(optimizer.register_step_post_hook(_AfterStep(self)))
+        self._counted = bool(optimizers)
+        self._handles += [one.register_step_pre_hook(_BeforeStep(self)) for one in optimizers]
+        self._handles += [one.register_step_post_hook(_AfterStep(self)) for one in optimizers[-1:]]
+        self._collected = 0
         self._step = self._next = 0
         self._began: float | None = None
         self._latest: Snapshot | None = None
@@ -114,6 +120,7 @@ class TooledModel:
 
         Where nothing new was collected, the latest.
         """
+        self._look_for_unseen()
         if self._collector.touched or self._latest is None:
             self._latest = self._collector.finish(self._step) or self._latest
             self._collector.arm(self._counted)
@@ -141,7 +148,7 @@ class TooledModel:
         cost = self._schedule.cost
         return {
             "steps": self._step,
-            "collected": cost.collected,
+            "collected": self._collected,
             "every": self._schedule.k,
             "cost_ms": 1e3 * cost.each,
             "step_ms": 1e3 * cost.step,
@@ -176,13 +183,15 @@ class TooledModel:
         if not collector.armed and not collect:
             snapshot, own = None, None
         else:
-            if not collector.armed:
+            if collector.armed:
+                self._look_for_unseen()
+            else:
                 collector.arm(self._counted)
-            self._look_for_unseen()
             if collector.touched or self._latest is None or self._latest.step != self._step:
                 self._latest = collector.finish(self._step) or self._latest
             collector.disarm()  # what `snapshot` has taken out of this step is all there is of it
             snapshot, own = self._latest, collector.own
+            self._collected += 1
         now = perf_counter()
         if self._began is not None:
             schedule.cost.ended(now - self._began, own)
@@ -206,7 +215,7 @@ class TooledModel:
 
     def _look_for_unseen(self) -> None:
         """After the first collected step, tell which layers no hook has seen."""
-        if self._unseen is not None or not self._collector.touched:
+        if self._unseen is not None or not self._collector.ran:
             return
         self._unseen = self._collector.unseen
         if self._unseen:
@@ -221,6 +230,15 @@ class TooledModel:
             self._collector.after_step()
         if self.auto:
             self.step()
+
+
+def _optimizers(given: Any) -> list[Any]:
+    """The optimizers given: none, one, or several."""
+    several = list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
+    for one in several:
+        if not hasattr(one, "register_step_pre_hook"):
+            raise ValueRefusedError(f"optimizer: expected a torch.optim.Optimizer, but got {type(one).__name__}")
+    return several
 
 
 def _entries(sample: int | str) -> int | None:

@@ -48,7 +48,7 @@ def total(output: Any) -> torch.Tensor:
     """A loss of anything a model returns, with another gradient for every entry."""
     if isinstance(output, torch.Tensor):
         flat = output.flatten()
-        return (flat.float() ** 2 * torch.linspace(0.5, 1.5, flat.numel())).sum()
+        return (flat.float() ** 2 * torch.linspace(0.5, 1.5, flat.numel(), device=flat.device)).sum()
     if isinstance(output, dict):
         return sum(map(total, output.values()), torch.zeros(()))
     if isinstance(output, list | tuple):

@@ -116,6 +116,8 @@ def test_compiling_after_the_model_was_tooled_is_told_and_mends_itself(caplog: p
     compiled = torch.compile(model, backend=backend)
     train(compiled, optimizer, 1)
     assert backend.called == 1
+    assert tooled.status()["unseen"] == ["first", "left", "right"]
+    assert "no hook has seen these layers in the first collected step: first, left, right" in caplog.text
     train(compiled, optimizer, 1)
     assert tooled.latest is not None
     assert tooled.latest.table()["left"].keys() == {"outputs", "grad_out"}
@@ -161,6 +163,20 @@ def test_in_graph_statistics_are_part_of_one_graph(order: str) -> None:
         assert of.keys() == theirs[row].keys()
         for source, values in of.items():
             assert values == pytest.approx(theirs[row][source], rel=1e-3, abs=1e-5), (row, source)
+
+
+def test_in_graph_tells_what_turned_bad_first() -> None:
+    model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    tooled = TooledModel(model, sources=EVERYTHING, stats=["norm", "nonfinite_fraction"], in_graph=True)
+    with torch.no_grad():
+        model[0].bias[0] = float("nan")
+    total(model(data(2, 6))).backward()
+    snapshot = tooled.snapshot()
+    assert snapshot is not None
+    bad = snapshot.nonfinite
+    assert bad[:3] == [("0", "outputs"), ("1", "inputs"), ("1", "outputs")]
+    assert bad.index(("2", "grad_out")) < bad.index(("2", "grads"))
+    tooled.remove()
 
 
 def test_in_graph_hooks_are_plain_in_copies() -> None:

@@ -19,7 +19,7 @@ def test_the_code_runs_as_it_is_shown(tmp_path: Path) -> None:
     namespace: dict[str, object] = {}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        for block in blocks(GUIDE, "python")[:2]:
+        for block in blocks(GUIDE, "python"):
             exec(block, namespace)
     shown = [line.strip() for line in GUIDE.read_text(encoding="utf-8").splitlines() if line.startswith("    +")]
     assert printed.getvalue().splitlines()[0] == shown[0]

@@ -172,6 +172,15 @@ def test_a_log_averages_the_steps_since_the_last_one() -> None:
     assert record.values["outputs.max.2"] == pytest.approx(float(stacked.max()), rel=1e-5)
 
 
+@pytest.mark.parametrize("wrong", [True, "3", math.nan])
+def test_a_step_that_is_none_is_refused_at_the_call(wrong: Any) -> None:
+    with TooledModelLogger(net(), sinks=[]) as logger:
+        for call in (lambda: logger.step(at=wrong), lambda: logger.log(wrong)):
+            with pytest.raises(ValueRefusedError, match="step: expected a finite int or float"):
+                call()
+        assert logger.step() == 1, "what was refused ends no step"
+
+
 def test_add_keeps_what_a_step_has_collected_so_far() -> None:
     model, view = net(), MemorySink()
     logger = TooledModelLogger(model, mode="by_metric", sources=["outputs"], stats=["mean"], layers="2", sinks=[view])

@@ -115,7 +115,7 @@ def test_steps_that_are_not_due_have_no_hooks_at_all() -> None:
         model(torch.rand(2, 20)).sum().backward()
         optimizer.step()
     assert seen == [2, 0, 0, 2, 0, 0, 2]
-    assert tooled.status()["collected"] == 2, "the first step has no beginning to be timed from"
+    assert tooled.status()["collected"] == 3
     assert tooled.latest is not None
     assert tooled.latest.step == 6
 
@@ -241,6 +241,56 @@ def test_an_error_in_here_ends_collecting_and_not_training(caplog: pytest.LogCap
     faults.forget()
 
 
+class Fails(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last, self.fails = nn.Linear(4, 4), nn.Linear(4, 4), True
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.first(x)
+        if self.fails:
+            raise MemoryError
+        return self.last(hidden)
+
+
+@pytest.mark.parametrize("with_optimizer", [False, True])
+def test_a_pass_that_fails_half_way_does_not_count(with_optimizer: bool) -> None:
+    model = Fails()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    tooled = TooledModel(model, optimizer if with_optimizer else None, sources=["inputs"], stats=["max", "min"])
+    with pytest.raises(MemoryError):
+        model(torch.full((8, 4), 9.0))
+    model.fails = False
+    model(torch.full((2, 4), 3.0)).sum().backward()
+    optimizer.step()
+    table = tooled.latest.table() if tooled.latest else tooled.table(show=False)
+    assert table["first"]["inputs"] == {"max": 3.0, "min": 3.0}
+    assert "inputs" in table["last"]
+
+
+def test_several_optimizers_make_one_step() -> None:
+    model = small()
+    before = copy.deepcopy(model)
+    optimizers = [torch.optim.SGD(model[0].parameters(), 0.1), torch.optim.SGD(model[1].parameters(), 0.2)]
+    tooled = TooledModel(model, optimizers, sources={"weights": ["norm", "update_ratio"], "grads": ["norm"]})
+    for step in range(2):
+        before.load_state_dict(model.state_dict())
+        model.zero_grad()
+        model(torch.rand(2, 20)).square().sum().backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        assert tooled.latest is not None
+        assert tooled.latest.step == step
+        table = tooled.latest.table()
+        for row in (0, 1):
+            weight, old, grad = model[row].weight.detach(), before[row].weight.detach(), model[row].weight.grad
+            assert grad is not None
+            assert table[str(row)]["weights"]["norm"] == pytest.approx(float(old.norm()), rel=1e-5)
+            assert table[str(row)]["grads"]["norm"] == pytest.approx(float(grad.norm()), rel=1e-5)
+            moved = float((weight - old).norm() / old.norm())
+            assert table[str(row)]["weights"]["update_ratio"] == pytest.approx(moved, rel=1e-4)
+
+
 def test_a_pass_that_fails_leaves_the_next_one_whole() -> None:
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -263,6 +313,14 @@ def test_a_pass_that_fails_leaves_the_next_one_whole() -> None:
         ({"sources": {"grads": []}}, "sources.grads: expected at least one statistic"),
         ({"stats": ["subprocess.run"]}, "'subprocess.run' is not below a package that may be imported"),
         ({"stats": [3]}, "stats: expected a statistic's name, a function or a class, but got 3"),
+        ({"sources": 3}, "sources: expected names such as weights, grads, but got 3"),
+        ({"stats": 3}, "stats: expected statistics such as mean, std, but got 3"),
+        ({"sources": {"grads": 3}}, "sources.grads: expected statistics such as mean, std, but got 3"),
+        ({"stats": ["update_ratio"]}, "update_ratio: needs the optimizer"),
+        ({"optimizer": "Adam"}, "optimizer: expected a torch.optim.Optimizer, but got str"),
+        ({"layers": 3}, "layers: expected a name, a class, a function or a list of them, got 3"),
+        ({"layers": []}, "layers: expected at least one choice, but got none"),
+        ({"layers": "Linear"}, "layers: 'Linear' is the name of no layer; did you mean 'type:Linear'"),
         ({"layers": "fc*"}, "layers: 'fc\\*' chooses none of the model's layers: 0, 1"),
         ({"layers": "type:Linaer"}, "layers: unknown type 'Linaer'; did you mean 'Linear'?"),
         ({"layers": "re:("}, "layers: 're:\\(' is no regular expression"),
@@ -306,7 +364,61 @@ def test_layers_that_no_hook_can_see_are_named_once(caplog: pytest.LogCaptureFix
     assert table["attention.in_proj_weight"].keys() == {"weights"}
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_fast_path_that_skips_every_layer_is_told_by_the_table(caplog: pytest.LogCaptureFixture) -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    model = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval()
+    tooled = TooledModel(model, sources=["outputs"])
+    with torch.no_grad():
+        model(torch.randn(2, 3, 8))
+    assert tooled.table(show=False) == {}
+    assert "layers.0.linear1" in tooled.status()["unseen"]
+    assert "no hook has seen these layers" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch lets quantised tensors go
+def test_quantised_values_count_as_what_they_stand_for() -> None:
+    class Rounded(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.quantize_per_tensor(x, 0.5, 0, torch.qint8)
+
+    model = nn.Sequential(Rounded())
+    tooled = TooledModel(model, sources=["outputs"], stats=["mean", "max", "histogram"])
+    model(torch.tensor([[0.6, 1.4, -2.1]]))
+    assert tooled.table(show=False)["0"]["outputs"] == {"mean": 0.0, "max": 1.5}
+    assert tooled.status()["broken"] is None
+
+
+def test_flattened_parameters_are_refused() -> None:
+    model = small()
+    model[0]._modules["_fsdp_wrapped_module"] = nn.Linear(20, 10)  # what FSDP's first version does
+    with pytest.raises(ValueRefusedError, match="use torch's fully_shard"):
+        TooledModel(model)
+    TooledModel(model, sources=["outputs"])
+
+
 # ---- what it shows
+
+
+def test_a_narrow_terminal_gets_sources_below_each_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small()
+    tooled = TooledModel(model, sources=["weights", "grads"], stats=["mean", "std", "norm", "min", "max"])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for columns in (60, 20):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        tooled.table()
+        out = capsys.readouterr().out
+        assert "Grads" in out
+        assert "Weights" in out
+        assert out.count("Layers") == 2
+        assert f"{float(model[0].weight.detach().norm()):.4f}" in out
+
+
+def test_a_title_has_room_above_one_statistic(capsys: pytest.CaptureFixture[str]) -> None:
+    TooledModel(small(), sources=["weights", "grad_out"], stats=["norm"]).table()
+    assert "| Grad_out |" in capsys.readouterr().out
 
 
 def test_frozen_is_said_and_not_zero(capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,7 +134,7 @@ def test_a_tooled_model_trains_as_its_twin_and_leaves_nothing_behind(
     model = nn.Sequential(nn.Linear(WIDTH, WIDTH), tree())
     twin = copy.deepcopy(model)
     optimizers = [torch.optim.Adam(m.parameters(), 0.05) for m in (model, twin)]
-    stats = ["mean", "std", "norm", "min", "max", "zero_fraction", "update_ratio", "histogram"]
+    stats = ["mean", "std", "norm", "min", "max", "zero_fraction", "histogram", *["update_ratio"] * with_optimizer]
     tooled = TooledModel(model, optimizers[0] if with_optimizer else None, sources=SOURCES, stats=stats, every=every)
     output = train(model, 3, tooled, optimizers[0])
     assert tooled.status()["broken"] is None
