@@ -154,7 +154,8 @@ class Probe:
             if site is not _STRANGER:
                 repeated = _graph_task() != -1
                 if not repeated and self._depth:
-                    self._depth -= 1
+                    # calls whose exception the model has caught itself never came here
+                    self._depth = 0 if id(module) == self._root else self._depth - 1
                 if site is not None and site.active:
                     self._leave(site, kwargs, output, repeated)
             elif "_is_replica" in module.__dict__:

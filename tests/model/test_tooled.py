@@ -268,6 +268,25 @@ def test_a_pass_that_fails_half_way_does_not_count(with_optimizer: bool) -> None
     assert "inputs" in table["last"]
 
 
+def test_an_exception_that_the_model_catches_is_a_part_of_its_pass() -> None:
+    class Careful(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.risky, self.other = Fails(), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            try:
+                return self.risky(x)
+            except MemoryError:
+                return self.other(x)
+
+    model = Careful()
+    tooled = TooledModel(model, sources=["inputs"], stats=["max"], layers=["other"])
+    for value in (1.0, 2.0):
+        model(torch.full((2, 4), value)).sum().backward()
+    assert tooled.table(show=False)["other"]["inputs"] == {"max": 1.0}, "the first pass"
+
+
 def test_several_optimizers_make_one_step() -> None:
     model = small()
     before = copy.deepcopy(model)
