@@ -96,6 +96,8 @@ def init(
     env: str | None = None,
     uid: str | None = None,
     token: str | None = None,
+    pipe: str | None = None,
+    keys: str | os.PathLike[str] | None = None,
     **without_effect: Any,
 ) -> TrackedRun:
     """Open a run and make it the current one; one that is open is finished first.
@@ -103,7 +105,8 @@ def init(
     Its log is kept in `dir`/`project`/`id` (dir: FLEXLOGGER_DIR, or ./flexlogger_runs; project: "default"; id: date and
     time). `name`, `tags` and `notes` are what it is found by, `config` are its hyper-parameters: a dict or parsed
     arguments. `dashboard` is a preset, a YAML file or a dict that declares windows for what will be logged; the rest
-    gets windows by its shape. `server`, `port`, `env`, `uid` and `token` say where it is drawn.
+    gets windows by its shape. `server`, `port`, `env`, `uid` and `token` say where it is drawn, `pipe` and `keys`
+    by whom (docs/pipes.md).
 
     An id that exists is continued: its curves, its step counter, its summary. `resume`: "must" refuses an id that does
     not exist and "never" one that does; "auto" or True, without an id, continues the project's latest run on this
@@ -117,6 +120,7 @@ def init(
     _check(without_effect)
     settings: dict[str, Any] = {"project": project, "name": name, "run": id, "notes": notes}
     settings |= {"server": server, "port": port, "env": env, "uid": uid, "token": token}
+    settings |= {"pipe": pipe, "keys": os.fspath(keys) if keys is not None else None}
     settings["dir"] = os.fspath(dir) if dir is not None else None
     settings["tags"] = [tags] if isinstance(tags, str) else list(tags) if tags is not None else None
     plan = opening.plan(dashboard, settings, config, resume, mode)

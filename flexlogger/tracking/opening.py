@@ -33,7 +33,7 @@ Source = str | PathLike[str] | Mapping[str, Any]
 
 MODES = ("online", "offline", "disabled")
 RESUMES = ("allow", "must", "never", "auto")
-_OF_ITS_OWN = ("dir", "env", "uid", "server", "port", "token")
+_OF_ITS_OWN = ("dir", "env", "uid", "server", "port", "token", "pipe")
 
 _used: WeakSet[Run] = WeakSet()
 """Runs that `init` has opened or joined: each is joined once."""
@@ -84,7 +84,7 @@ def _in_mode(dashboard: Dashboard, mode: str | None) -> Dashboard:
         return msgspec.structs.replace(dashboard, sinks=(), runlog=False)
     if mode == "offline":
         kept = tuple(sink for sink in dashboard.sinks if sink.type not in ("visdom", "wandb", "mlflow"))
-        return msgspec.structs.replace(dashboard, sinks=kept)
+        return msgspec.structs.replace(dashboard, sinks=kept, pipe="thread")  # nothing is sent to a monitor either
     return dashboard
 
 

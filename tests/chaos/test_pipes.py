@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from flexlogger.net.sockets import SILENCE_S
 from flexlogger.runs.find import find_run
 from flexlogger.server.process import ServerProcess
 from tests.chaos.checks import LONGEST_CALL_MS, calls, lines, on_disk, until_drawn, windows_equal
@@ -57,6 +59,12 @@ class Host:
         time.sleep(seconds)
         self.monitor = Monitor(self._base, *self._options, listen=self.where)
 
+    def frozen(self, seconds: float) -> None:
+        """Stopped: its kernel takes connections, and nobody answers; once for longer than a beat may be missing."""
+        self.monitor.process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds if seconds < 1 else SILENCE_S + seconds)
+        self.monitor.process.send_signal(signal.SIGCONT)
+
     def run(self, env: str) -> Path:
         """A run of a trainer as it is here."""
         return self._base / "default" / env
@@ -99,10 +107,12 @@ def happen(
             time.sleep(rng.uniform(0.0, 0.5))
 
 
-def test_a_monitor_that_is_killed_twenty_times(tmp_path: Path, server: ServerProcess, figures: Figures) -> None:
+def test_a_monitor_that_is_killed_or_frozen_twenty_times(
+    tmp_path: Path, server: ServerProcess, figures: Figures
+) -> None:
     home, env = tmp_path / "home", "monitor-killed"
     with hosting(tmp_path / "there", server) as host, Training(plan(home, env, host.where)) as training:
-        happen(training, server, env, [host.killed], seed=31)
+        happen(training, server, env, [host.killed, host.killed, host.frozen], seed=31)
         report = training.finish()
         figures(**check(training, report, host, server, env))
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import flexlogger.runs as wandb
 from flexlogger import FlexLogger
 from flexlogger.records import Event, Record
 from flexlogger.runs.find import find_run
@@ -84,6 +85,25 @@ def test_the_log_and_every_window_are_what_a_thread_makes_of_them(place: Place, 
     assert on_disk(folder) == on_disk(by_thread.folder)
     assert on_disk(place.folder(folder)) == on_disk(folder)
     assert not RunReader(place.folder(folder)).damage
+
+
+def test_the_run_api_draws_there_too(place: Place, env: str) -> None:
+    with wandb.init(id=env, env=env, **place.settings) as run:
+        for step in range(20):
+            run.log({"loss": float(step)})
+        run.log({"words": wandb.Table(columns=["word"], data=[["cat"]])})
+        assert run.flush()
+        folder = Path(run.dir)
+    assert place.lines(env, "loss")["loss"] == series(0, 20)
+    assert "words" in place.windows(env)
+    assert RunReader(place.folder(folder)).ended == "finished"
+
+
+def test_an_offline_run_sends_nothing(place: Place, env: str) -> None:
+    with wandb.init(id=env, env=env, mode="offline", **place.settings) as run:
+        run.log({"loss": 0.5})
+    assert set(run.session.status()["views"]) == {"card"}
+    assert place.there is None or not place.folder(Path(run.dir)).exists()
 
 
 def test_status_says_the_same_of_a_view(place: Place, env: str) -> None:
