@@ -29,7 +29,8 @@
     waiting.delete(pane);
     const began = performance.now();
     try {
-      if (pane.isConnected) plot(pane, data, keep(pane, data, layout), config);
+      // visdom's link "Edit" would send the data to plotly's own server, which the page's policy forbids
+      if (pane.isConnected) plot(pane, data, keep(pane, data, layout), { ...config, showLink: false });
     } finally {
       ended = performance.now();
       took = ended - began;

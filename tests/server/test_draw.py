@@ -129,3 +129,11 @@ def test_a_plot_out_of_view_costs_no_rendering_and_is_there_when_it_comes_into_v
     assert last.evaluate("pane => pane.firstElementChild.checkVisibility({contentVisibilityAuto: true})")
     assert last.evaluate("pane => pane.data[0].y") == [0, 3]
     assert last.locator(".scatterlayer path.js-line").count() == 2
+
+
+def test_no_plot_has_a_link_to_a_place_that_the_page_may_not_send_it_to(server: ServerProcess, noted: Page) -> None:
+    plot(server, "links", 1)
+    noted.goto(f"{server.url}/env/links")
+    wait_for(noted, "plot 1")
+    noted.wait_for_selector(".plotly-graph-div .xtick", state="attached")
+    assert noted.locator(".js-link-to-tool").count() == noted.get_by_text("Edit").count() == 0
