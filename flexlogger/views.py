@@ -154,6 +154,11 @@ def _chosen(sink: Sink, opts: Mapping[str, Any]) -> Sink:
     return Chosen(sink, only, without, **({every.unit: every.amount} if every is not None else {}))
 
 
+def sink_of(type: str, folder: Path) -> Sink:
+    """Return a sink as a config that only names it has it, for the run in `folder`. Raises MissingExtraError."""
+    return _MAKE[_imported(SinkConfig(type)).type]({}, folder, dict)
+
+
 # Each imports its module when it is wanted, not before.
 
 

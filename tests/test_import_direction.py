@@ -85,7 +85,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "pipe": ("errors", "records", "rows", "faults", "runs", "net", "mirror"),
     "runs": ("errors", "records", "rows", "faults"),
     "sinks": ("errors", "records", "rows", "faults", "screen", "runs", "plots"),
-    "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots"),
+    "replay": ("errors", "records", "faults", "config.names", "runs", "sinks", "plots", "views"),
     "report": ("errors", "records", "faults", "runs", "replay", "plots", "server.assets"),
     "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "steps", "logger"),
     "integrations": ("errors", "faults", "runs", "identity", "model"),

@@ -23,7 +23,7 @@ app = new_app()
 @app.command("replay")
 def replay_run(
     run: RunArgument,
-    to: Annotated[str, typer.Option(help="visdom or terminal.")] = "visdom",
+    to: Annotated[str, typer.Option(help="visdom, terminal, csv, jsonl, tensorboard, wandb or mlflow.")] = "visdom",
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the run has ended, or Ctrl-C.")] = False,
     env: Annotated[str | None, typer.Option(help="Another environment than the run's own.")] = None,
     uid: Annotated[str | None, typer.Option(help="Other window ids than the run's own.")] = None,

@@ -11,22 +11,24 @@ from os import PathLike
 import msgspec
 
 from flexlogger import faults
-from flexlogger.errors import ValueRefusedError, unknown
+from flexlogger.errors import RunLogError, ValueRefusedError, unknown
 from flexlogger.replay.source import Source
 from flexlogger.replay.where import Windows, reached, repair, windows_for
 from flexlogger.runs.card import Status
 from flexlogger.runs.find import FoundRun, base_dir, find_run, open_found
 from flexlogger.runs.segment import Damage
 from flexlogger.sinks.base import Sink
-from flexlogger.sinks.terminal import TerminalSink
 from flexlogger.sinks.view import View
 from flexlogger.sinks.visdom import HttpSender, VisdomSink
 from flexlogger.sinks.where import server_of, token_of
+from flexlogger.views import sink_of
 
 LOOK_S = 0.5
 """How often a run that goes on is looked at."""
 CLOSE_S = 10.0
-TARGETS = ("visdom", "terminal")
+KEPT = ("csv", "jsonl", "tensorboard", "wandb", "mlflow")
+"""Targets that keep what they are given."""
+TARGETS = ("visdom", "terminal", *KEPT)
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -59,11 +61,14 @@ def replay(
 ) -> Replayed:
     """Draw a run again from its log: the windows it had, on the same dashboard or on any other.
 
-    `run` is an id or the start of one, `project/id`, a name, a folder, or `latest`, below `dir`. `to` is `visdom` or
-    `terminal`. With `follow` it goes on until the run has ended, or until `stop` is set. `env` and `uid` name other
-    windows than the run's own; while a live run draws these, others are taken anyway, and a warning says so.
+    `run` is an id or the start of one, `project/id`, a name, a folder, or `latest`, below `dir`. `to` is `visdom`,
+    `terminal`, or for a run that has ended one of the other sinks, `csv`, `jsonl`, `tensorboard`, `wandb`, `mlflow`:
+    files lie in the run's folder then, and a tracker is the one that its library's own variables name. With `follow`
+    it goes on until the run has ended, or until `stop` is set. `env` and `uid` name other windows than the run's own;
+    while a live run draws these, others are taken anyway, and a warning says so.
 
-    Raises RunLogError where there is no such run, ServerError where no dashboard server answers.
+    Raises RunLogError where there is no such run, ServerError where no dashboard server answers, SinkError where a file
+    or tracker does not take it.
 
     Example:
         import flexlogger.runs
@@ -92,22 +97,26 @@ def open_replay(
     if to not in TARGETS:
         raise ValueRefusedError(f"to: {unknown('target', to, TARGETS)}")
     found = find_run(run, base_dir(dir))
+    if to in KEPT and found.status == "running":
+        told = f"{found.label} still runs, and may have that sink itself; replay it to {to} once it has ended"
+        raise RunLogError(told)
     windows = windows_for(found, server_of(server, port), env, uid, time.time()) if to == "visdom" else None
     if windows is not None and windows.note:
         tell(f"flexlogger: {windows.note}")
-    return Replay(found, windows, token_of(token), tell)
+    return Replay(found, to, windows, token_of(token), tell)
 
 
 class Replay:
-    """One run being drawn again in `windows`; in the terminal where that is None.
+    """One run being drawn again in `windows`; where that is None, in the sink `to`.
 
     `catch_up` comes first, `close` last.
     """
 
     def __init__(
-        self, found: FoundRun, windows: Windows | None, token: str | None, tell: Callable[[str], None]
+        self, found: FoundRun, to: str, windows: Windows | None, token: str | None, tell: Callable[[str], None]
     ) -> None:
         self.found = found
+        self._to = to
         self._windows = windows
         self._token = token
         self._tell = tell
@@ -121,7 +130,7 @@ class Replay:
 
     def _new_sink(self) -> Sink:
         if self._windows is None:
-            return TerminalSink()
+            return sink_of(self._to, self.found.folder)
         return VisdomSink(HttpSender(self._windows.server, self._token), self._windows.env, self._windows.uid)
 
     def catch_up(self, advance: Callable[[int], None] = lambda done: None) -> None:
@@ -158,7 +167,7 @@ class Replay:
 
     def _view(self) -> View:
         if self._windows is None:
-            return View(self._sink, "terminal")
+            return View(self._sink, self._to)
         return View(self._sink, "visdom", repair=repair(self._windows.server))
 
     def _goes_on(self) -> bool:
