@@ -10,9 +10,9 @@ import pytest
 
 from flexlogger import FlexLogger, RunLogError
 from flexlogger.runs.segment import read_header, segments
-from flexlogger.server.process import ServerProcess
 from tests.end_to_end.scripts import read_run, start
 from tests.end_to_end.windows import points, post, window_id
+from tests.pipe.places import Place
 
 HEAD = """
 import sys, time
@@ -47,9 +47,10 @@ def all_well(ended: list[tuple[int, str, str]]) -> list[str]:
     return [out for _, out, _ in ended]
 
 
-def test_ranks_agree_on_a_run_and_rank_0_draws_it(tmp_path: Path, server: ServerProcess) -> None:
+def test_ranks_agree_on_a_run_and_rank_0_draws_it(tmp_path: Path, place: Place) -> None:
+    env = f"agree-{place.word}"
     body = f"""
-with logger(env="agree", port={server.port}) as stat:
+with logger(env={env!r}, **{place.settings!r}) as stat:
     for n in range(5):
         stat.add(a=float(10 * RANK + n)); stat.log(n)
     stat.flush()
@@ -63,12 +64,13 @@ with logger(env="agree", port={server.port}) as stat:
     headers = [header for path in segments(folder) if (header := read_header(path))]
     assert sorted(header.rank for header in headers) == [0, 1, 2]
     assert sorted(segment.series("a")[0][1] for segment in read_run(folder)) == [0.0, 10.0, 20.0]
-    assert points(server.url, "agree", "loss") == {"a": [(n, float(n)) for n in range(5)]}
+    assert points(place.server.url, env, "loss") == {"a": [(n, float(n)) for n in range(5)]}
 
 
-def test_all_ranks_are_drawn_with_their_mean_and_spread(tmp_path: Path, server: ServerProcess) -> None:
+def test_all_ranks_are_drawn_with_their_mean_and_spread(tmp_path: Path, place: Place) -> None:
+    env = f"everyone-{place.word}"
     body = f"""
-stat = logger(env="everyone", port={server.port}, ranks="all", run="r")
+stat = logger(env={env!r}, ranks="all", run={env!r}, **{place.settings!r})
 for n in range(5):
     stat.add(a=float(n + 2 * RANK)); stat.log(n)
 stat.flush()
@@ -78,14 +80,14 @@ if RANK == 0:
 stat.close()
 """
     all_well(together(body, tmp_path, 3))
-    drawn = points(server.url, "everyone", "loss")
+    drawn = points(place.server.url, env, "loss")
     assert drawn == {
         "a": [(n, n + 2.0) for n in range(5)],
         "a@rank0": [(n, float(n)) for n in range(5)],
         "a@rank1": [(n, n + 2.0) for n in range(5)],
         "a@rank2": [(n, n + 4.0) for n in range(5)],
     }
-    text = post(server.url, "/win_data", {"eid": "everyone", "win": window_id("everyone", "everyone", "loss")})
+    text = post(place.server.url, "/win_data", {"eid": env, "win": window_id(env, env, "loss")})
     assert '"name": "a (band)"' in text
     assert text.count("(band)") == 1
 

@@ -116,6 +116,20 @@ def test_a_run_that_is_over_makes_way_for_the_next(
     assert points(server.url, env, "loss") == {"loss": series(0, 20)}
 
 
+def test_a_newer_run_of_the_same_process_takes_the_windows_at_once(
+    wall: Wall, tmp_path: Path, server: ServerProcess, env: str
+) -> None:
+    """A notebook's cell that was run again: the older run goes on logging, and is drawn no more."""
+    older, newer = Run(tmp_path, "older", env), Run(tmp_path, "newer", env, start=200.0)
+    older.log(10)
+    wall.show(older)
+    newer.log(20)
+    wall.show(newer)
+    older.log(10)
+    wall.show(older)
+    assert points(server.url, env, "loss") == {"loss": series(0, 20)}
+
+
 def test_a_run_that_has_ended_is_let_go_of_and_one_that_rests_is_not(wall: Wall, tmp_path: Path, env: str) -> None:
     over, rests = Run(tmp_path, "over", env), Run(tmp_path, "rests", f"{env}-2")
     over.log(5)
