@@ -15,7 +15,17 @@ from bench.driver import ROOT
 from bench.results import Result, Table
 from bench.session import Session
 
-BENCHES = ("hot_path", "growth", "many_windows", "training_step", "model_statistics", "run_log", "imports")
+BENCHES = (
+    "hot_path",
+    "growth",
+    "many_windows",
+    "training_step",
+    "model_statistics",
+    "run_log",
+    "pipes",
+    "inspector",
+    "imports",
+)
 
 
 def main() -> None:

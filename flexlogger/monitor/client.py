@@ -23,6 +23,10 @@ GOODBYE_S = 1.0
 """How long a client waits for the host to note its end."""
 WARN_S = 3.0
 """A host that cannot be reached for so long is worth a word."""
+POLL_S = 0.02
+"""While states come, it is looked for more of them so often, and nobody has to wake the thread."""
+REST_S = 1.0
+"""After so long without any, it sleeps until it is woken."""
 _UNCOPIED = 65536
 
 
@@ -44,8 +48,9 @@ class Client:
         self._id = secrets.token_hex(8)
         self._name = name
         self._bell = Bell()
-        self.idle = False
-        """True while somebody who puts something has to wake the thread."""
+        self._waits = False
+        self._resting = True
+        self._busy_at = time.monotonic()
         self._greeted = 0
         self._spoke_at = 0.0
         self._away_since = time.monotonic()
@@ -58,10 +63,11 @@ class Client:
 
     # ---- called by others
 
-    def wake(self) -> None:
-        """Something was put into the outbox."""
-        if self.idle:
-            self.idle = False
+    def wake(self, size: int) -> None:
+        """Something of `size` bytes was put into the outbox: what is large is sent at once."""
+        self._busy_at = time.monotonic()
+        if self._waits and (self._resting or size >= _UNCOPIED):
+            self._waits = False
             self._bell.ring()
 
     def end(self, timeout: float) -> bool:
@@ -97,11 +103,14 @@ class Client:
         self._bell.close()
 
     def _step(self, link: Link) -> None:
-        self.idle = True  # before the last look into the outbox: what is put after it wakes us
-        if self.connected.is_set():
+        connected = self.connected.is_set()
+        self._resting = connected and time.monotonic() - self._busy_at > REST_S
+        self._outbox.attend(not self._resting)
+        self._waits = True  # before the last look into the outbox: what is put after it wakes us
+        if connected:
             self._send_states(link)
-        link.wait(BEAT_S)
-        self.idle = False
+        link.wait(POLL_S if connected and not self._resting else BEAT_S)
+        self._waits = False
         while (frames := link.receive()) is not None:  # the last words of a connection too
             self._hear(link, frames)
         if not link.up:
@@ -123,7 +132,7 @@ class Client:
 
     def _send_states(self, link: Link) -> None:
         while link.up and (parcel := self._outbox.next_parcel()) is not None:
-            self._spoke_at = time.monotonic()
+            self._spoke_at = self._busy_at = time.monotonic()
             head = Head(seq=parcel.first, next=parcel.last + 1, client=self._id)
             state = parcel.states[0]
             if len(parcel.states) > 1:

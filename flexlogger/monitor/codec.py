@@ -25,11 +25,13 @@ from flexlogger.net.tags import Frame
 
 MAX_DEPTH = 100
 """Dicts and lists inside one another."""
-_PLAIN = frozenset({float, int, str, bool, type(None), bytes})
+_PLAIN = frozenset({float, str, bool, type(None), bytes})
+_NUMBERS = frozenset({float, bool, int})
 _KEYS = (str, int, float, type(None), np.integer, np.floating, np.bool_)
 _INT64 = (-(2**63), 2**64 - 1)
-_ARRAY, _DATETIME, _INTEGER, _COMPLEX, _DATE, _TIMEDELTA = range(1, 7)
-_pack = msgspec.msgpack.Encoder().encode
+EXTENSIONS = range(1, 7)
+_ARRAY, _DATETIME, _INTEGER, _COMPLEX, _DATE, _TIMEDELTA = EXTENSIONS
+pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
 
@@ -50,30 +52,14 @@ def encode(value: Any) -> list[Frame]:
     Traceback (most recent call last):
     TypeError: state['losses'][1]: expected data (numbers, text, bytes, datetimes, arrays, dicts, lists), got set
     """
-    alone = encode_alone(value)
-    if alone is not None:
-        return [alone]
     frames: list[Frame] = [b""]
-    frames[0] = _pack(_plain(value, "state", frames, 0))
+    frames[0] = pack(_plain(value, "state", frames, 0))
     return frames
-
-
-def encode_alone(value: Any) -> bytes | None:
-    """Encode a dict of a few scalars, the common case; None for any other state."""
-    if value.__class__ is not dict:
-        return None
-    for key, item in value.items():
-        if key.__class__ is not str or item.__class__ not in _PLAIN:
-            return None
-    try:
-        return _pack(value)
-    except OverflowError:  # an integer beyond 64 bits
-        return None
 
 
 def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
     """Return what msgspec packs as we mean it; arrays go into frames of their own."""
-    if value.__class__ in _PLAIN and value.__class__ is not int:
+    if value.__class__ in _PLAIN or (value.__class__ is int and _INT64[0] <= value <= _INT64[1]):
         return value
     if isinstance(value, (Mapping, list, tuple)):
         if depth >= MAX_DEPTH:
@@ -96,6 +82,8 @@ def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
 
 def _container(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
     if not isinstance(value, Mapping):
+        if _all_plain(value):
+            return value
         return [_plain(item, f"{path}[{index}]", frames, depth) for index, item in enumerate(value)]
     plain = {}
     for key, item in value.items():
@@ -106,6 +94,12 @@ def _container(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
             raise TypeError(f"{path}: expected keys of at most 64 bits, got {own}")
         plain[own] = _plain(item, f"{path}[{key!r}]", frames, depth)
     return plain
+
+
+def _all_plain(items: Sequence[Any]) -> bool:
+    """True where msgspec packs a list as we mean it: of losses, say, where looking at each would take longer."""
+    kinds = set(map(type, items))
+    return kinds <= _PLAIN or (kinds <= _NUMBERS and _INT64[0] <= min(items) and max(items) <= _INT64[1])
 
 
 def _integer(value: int) -> Any:
@@ -119,7 +113,7 @@ def _integer(value: int) -> Any:
 
 
 def _ext(code: int, content: Any) -> msgspec.msgpack.Ext:
-    return msgspec.msgpack.Ext(code, _pack(content))
+    return msgspec.msgpack.Ext(code, pack(content))
 
 
 _CONVERT: tuple[tuple[Any, Callable[[Any], Any]], ...] = (

@@ -63,24 +63,20 @@ class Outbox:
         self._patience = patience
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
-        self._waiting: deque[Encoded] = deque()
+        self.waiting: deque[Encoded] = deque()
+        """States that are not sent yet. Small ones may be appended without a lock, up to `limit`."""
         self._on_the_way: deque[Parcel] = deque()
         self._resend: deque[Parcel] = deque()
         self._bytes_on_the_way = 0
         self._heavy = 0  # bytes of waiting states beyond what small ones weigh
-        self._limit = 0  # states that may wait before somebody has to add up what they weigh
+        self.limit = 0
+        """States that may wait before somebody has to add up what they weigh, or to wake the sending thread."""
         self._shut = False
+        self._attended = False
         self._next = 0
         self._handed = -1
 
     # ---- the training thread
-
-    def put_small(self, state: bytes) -> bool:
-        """Take a state where that needs no thought: it is small, and there is plenty of room. One append, no lock."""
-        if len(state) <= SMALL and len(self._waiting) < self._limit:
-            self._waiting.append(state)
-            return True
-        return False
 
     def put(self, state: Encoded) -> bool:
         """Take a state; False where the policy did not."""
@@ -89,16 +85,16 @@ class Outbox:
             if self._weight() + size > self._max_bytes and not self._make_room(size):
                 return False
             self._heavy += size - LIGHT
-            self._waiting.append(state)
+            self.waiting.append(state)
             self._set_limit()
         return True
 
     def _weight(self) -> int:
-        return self._bytes_on_the_way + self._heavy + len(self._waiting) * LIGHT
+        return self._bytes_on_the_way + self._heavy + len(self.waiting) * LIGHT
 
     def _set_limit(self) -> None:
-        if not self._shut:
-            self._limit = (self._max_bytes - self._bytes_on_the_way - self._heavy) // LIGHT
+        open = self._attended and not self._shut
+        self.limit = (self._max_bytes - self._bytes_on_the_way - self._heavy) // LIGHT if open else 0
 
     def _make_room(self, size: int) -> bool:
         if size > self._max_bytes:
@@ -106,8 +102,8 @@ class Outbox:
             return False
         if self._policy == "wait":
             self._room.wait_for(lambda: self._weight() + size <= self._max_bytes, self._patience)
-        while self._policy == "drop_oldest" and self._waiting and self._weight() + size > self._max_bytes:
-            self._heavy -= weight(self._waiting.popleft()) - LIGHT
+        while self._policy == "drop_oldest" and self.waiting and self._weight() + size > self._max_bytes:
+            self._heavy -= weight(self.waiting.popleft()) - LIGHT
             self.dropped["queue full, oldest dropped"] += 1
         if self._weight() + size <= self._max_bytes:
             return True
@@ -118,7 +114,7 @@ class Outbox:
         """From now on every state is thought about."""
         with self._lock:
             self._shut = True
-            self._limit = 0
+            self._set_limit()
 
     def wait_until_handed(self, timeout: float) -> bool:
         """Wait until everything put so far was handed to the user at the host; False where time ran out."""
@@ -128,9 +124,15 @@ class Outbox:
     @property
     def all_handed(self) -> bool:
         """True where nothing is left to send, and nothing on its way that the user has not got."""
-        return not self._waiting and self._handed >= self._next - 1
+        return not self.waiting and self._handed >= self._next - 1
 
     # ---- the sending thread
+
+    def attend(self, attended: bool) -> None:
+        """Whether the sending thread looks here by itself; where it does not, every state is put with thought."""
+        with self._lock:
+            self._attended = attended
+            self._set_limit()
 
     def next_parcel(self) -> Parcel | None:
         """What is to be sent now; None where nothing waits or enough is on its way."""
@@ -138,7 +140,7 @@ class Outbox:
             if self._resend:
                 return self._resend.popleft()
             full = self._next - self._first() >= WINDOW or self._bytes_on_the_way >= WINDOW_BYTES
-            if full or not self._waiting:
+            if full or not self.waiting:
                 return None
             states = self._pop()
             parcel = Parcel(self._next, self._next + len(states) - 1, states, sum(map(weight, states)))
@@ -151,7 +153,7 @@ class Outbox:
 
     def _pop(self) -> list[Encoded]:
         """Several small states, or one of another kind."""
-        waiting = self._waiting
+        waiting = self.waiting
         states = [waiting.popleft()]
         size = len(states[0])
         if isinstance(states[0], bytes):
@@ -195,15 +197,15 @@ class Outbox:
     def queued(self) -> int:
         """States that are not acknowledged."""
         with self._lock:
-            return len(self._waiting) + self._next - self.acknowledged
+            return len(self.waiting) + self._next - self.acknowledged
 
     def abandon(self, reason: str) -> None:
         """Count what is left as dropped."""
         with self._lock:
-            left = len(self._waiting) + self._next - 1 - self._handed
+            left = len(self.waiting) + self._next - 1 - self._handed
             if left:
                 self.dropped[reason] += left
-            self._waiting.clear()
+            self.waiting.clear()
             self._on_the_way.clear()
             self._resend.clear()
             self._heavy = self._bytes_on_the_way = 0

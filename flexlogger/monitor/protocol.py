@@ -23,6 +23,7 @@ import msgspec
 from flexlogger.net.tags import Dialect
 
 HELLO, WELCOME, DATA, MANY, ACK, PING, END, BYE, REFUSED = b"H", b"W", b"D", b"M", b"A", b"P", b"E", b"B", b"R"
+KINDS = (HELLO, WELCOME, DATA, MANY, ACK, PING, END, BYE, REFUSED)
 MAX_NAME = 200
 
 
@@ -40,6 +41,6 @@ class Head(msgspec.Struct, omit_defaults=True):
             raise ValueError(f"a name of more than {MAX_NAME} characters")
 
 
-SPEECH = Dialect(b"FLX", 1, (HELLO, WELCOME, DATA, MANY, ACK, PING, END, BYE, REFUSED), Head)
+SPEECH = Dialect(b"FLX", 1, KINDS, Head)
 message = SPEECH.message
 parse = SPEECH.parse

@@ -16,11 +16,12 @@ from typing import Any, Literal, Self, get_args
 from flexlogger import faults
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.monitor.client import Client
-from flexlogger.monitor.codec import encode, encode_alone
+from flexlogger.monitor.codec import encode, pack
 from flexlogger.monitor.host import Host, Received
-from flexlogger.monitor.outbox import Encoded, Outbox, Policy
+from flexlogger.monitor.outbox import SMALL, Encoded, Outbox, Policy, weight
 from flexlogger.net.addresses import check_keys, endpoint
 from flexlogger.net.keys import client_keys, host_keys
+from flexlogger.net.tags import Frame
 
 DEFAULT_PORT = 10086
 MAX_BYTES = 256 * 2**20
@@ -160,12 +161,19 @@ class StateMonitor:
         What it may hold: `flexlogger.monitor.codec.encode`. It is copied here: changing it afterwards does not show.
         Raises TypeError that names the place of anything that is not data.
         """
-        alone = encode_alone(state)
-        if alone is not None and self._outbox.put_small(alone):
-            if self._client.idle:  # type: ignore[union-attr]  # it was there before the outbox took anything
-                self._client.wake()  # type: ignore[union-attr]
+        try:  # a dict of numbers, the common case, by what runs in C; whatever is in the way of that, `encode` knows
+            packed = pack(state)
+            sum(state.values(), 0.0)
+        except Exception:
+            return self._put(_as_it_waits(encode(state)))
+        for key in state:
+            if key.__class__ is not str:
+                return self._put(_as_it_waits(encode(state)))
+        outbox = self._outbox
+        if len(packed) <= SMALL and len(outbox.waiting) < outbox.limit:
+            outbox.waiting.append(packed)
             return True
-        return self._put(alone if alone is not None else encode(state))
+        return self._put(packed)
 
     def _put(self, state: Encoded) -> bool:
         if self.mode != "client":
@@ -179,7 +187,7 @@ class StateMonitor:
             self.start()
         assert self._client is not None
         taken = self._outbox.put(state)
-        self._client.wake()
+        self._client.wake(weight(state))
         return taken
 
     def flush(self, timeout: float = 10.0) -> bool:
@@ -275,6 +283,10 @@ class StateMonitor:
         }
         refused = dict(self._host.refused)
         return {"clients": peers, "waiting": self._host.waiting, "refused": refused, "failed callbacks": self._failed}
+
+
+def _as_it_waits(frames: list[Frame]) -> Encoded:
+    return bytes(frames[0]) if len(frames) == 1 else frames
 
 
 def _say(mode: str, text: str) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import datetime as dt
+import decimal
+import fractions
 import itertools
 import json
+import math
 import os
 import signal
 import socket
@@ -12,6 +17,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -343,6 +349,52 @@ def test_a_host_stays_with_the_process_that_made_it(host: StateMonitor) -> None:
 def test_a_host_that_nobody_holds_any_more_frees_its_port() -> None:
     port = StateMonitor("host", port=0).start().port
     StateMonitor("host", port=port).start().end()
+
+
+def test_a_put_after_a_rest_arrives_at_once(host: StateMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that had nothing to do for a while sleeps; what is put then wakes it."""
+    monkeypatch.setattr("flexlogger.monitor.client.REST_S", 0.05)
+    monkeypatch.setattr("flexlogger.monitor.client.BEAT_S", 20.0)
+    with StateMonitor("client", port=host.port) as client:
+        client.put({"n": 0})
+        assert host.get(timeout=20) == {"n": 0}
+        for number in range(1, 4):
+            wait_for(lambda: client._outbox.limit == 0, "the rest")
+            client.put({"n": number})
+            assert host.get(timeout=5) == {"n": number}
+
+
+@dataclasses.dataclass
+class Addable:
+    """What msgspec would pack as a dict."""
+
+    value: float
+
+
+@pytest.mark.parametrize(
+    "odd", [decimal.Decimal(1), {1, 2}, Addable(1.0), uuid.uuid4(), dt.time(1), fractions.Fraction(1, 2)], ids=repr
+)
+def test_what_msgspec_could_pack_and_is_no_data_of_ours_is_refused(odd: Any) -> None:
+    client = StateMonitor("client", port=free_port())
+    with pytest.raises(TypeError, match=r"state\['n'\]: expected data"):
+        client.put({"m": 1.0, "n": odd})
+    with pytest.raises(TypeError, match="expected keys that are text or numbers"):
+        client.put({"m": 1.0, (1, 2): 3.0})
+
+
+def test_every_kind_of_value_comes_through_put(host: StateMonitor) -> None:
+    state = {
+        "wide": 2**70,
+        "when": dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
+        "losses": [0.5, math.inf, 2**70],
+        "mixed": [1, "a", None, b"z"],
+        "f32": np.float32(0.5),
+        3: True,
+    }
+    with StateMonitor("client", port=host.port) as client:
+        for value in (state, {"wide": 2**64}, {"i": np.int64(3), "x": 1.0}, [1.0, 2.0], {"nested": {"a": [1]}}, 7):
+            client.put(value)
+            assert host.get(timeout=20) == value
 
 
 def test_several_threads_put_into_one_client(host: StateMonitor) -> None:
