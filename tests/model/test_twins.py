@@ -99,9 +99,7 @@ trees = st.recursive(leaves, branches, max_leaves=8)
 
 def hooks(model: nn.Module) -> list[Any]:
     """Everything of modules and parameters in which hooks could hide."""
-    found: list[Any] = [
-        dict(value) for name, value in vars(torch_module).items() if name.startswith("_global_") and value is not None
-    ]
+    found: list[Any] = []
     for module in model.modules():
         for name, value in vars(module).items():
             if "hook" in name and isinstance(value, dict):  # weight_norm has some of its own, copied with the model
@@ -109,6 +107,12 @@ def hooks(model: nn.Module) -> list[Any]:
         found += [sorted(vars(module)), getattr(module, "_is_full_backward_hook", None)]
     found += [(parameter._backward_hooks, parameter._post_accumulate_grad_hooks) for parameter in model.parameters()]
     return found
+
+
+def global_hooks() -> dict[str, Any]:
+    """Those that torch has for all modules."""
+    found = {name: value for name, value in vars(torch_module).items() if name.startswith("_global_")}
+    return {name: dict(value) if isinstance(value, dict) else value for name, value in found.items()}
 
 
 def train(model: nn.Module, steps: int, tooled: TooledModel | None, optimizer: torch.optim.Optimizer) -> torch.Tensor:
@@ -134,12 +138,14 @@ def test_a_tooled_model_trains_as_its_twin_and_leaves_nothing_behind(
     model = nn.Sequential(nn.Linear(WIDTH, WIDTH), tree())
     twin = copy.deepcopy(model)
     optimizers = [torch.optim.Adam(m.parameters(), 0.05) for m in (model, twin)]
+    before = global_hooks()
     stats = ["mean", "std", "norm", "min", "max", "zero_fraction", "histogram", *["update_ratio"] * with_optimizer]
     tooled = TooledModel(model, optimizers[0] if with_optimizer else None, sources=SOURCES, stats=stats, every=every)
     output = train(model, 3, tooled, optimizers[0])
     assert tooled.status()["broken"] is None
     tooled.clear()
     tooled.remove()
+    assert global_hooks() == before
     expected = train(twin, 3, None, optimizers[1])
     assert torch.equal(output, expected)
     assert model.state_dict().keys() == twin.state_dict().keys()
