@@ -41,24 +41,23 @@ def two_machines() -> Iterator[Wire]:
 def send_over(wire: Wire, folder: Path, count: int, cuts: int, away_s: float) -> None:
     """Send `count` states, and cut the wire `cuts` times for `away_s` seconds; all must arrive, once, in order."""
     host_key, client_key = make_keys(folder / "lab")
-    host = wire.python("b", HOST, FAR, host_key)
-    client = wire.python("a", CLIENT, FAR, client_key, count)
-    try:
-        assert host.stdout is not None
-        lines = []
-        for _ in range(cuts):
-            lines += list(itertools.islice(host.stdout, count // (cuts + 1)))
-            wire.cut()
-            time.sleep(away_s)
-            wire.back()
-        _, complained = client.communicate(timeout=120)
-        assert client.returncode == 0, complained
-        lines += host.stdout
-        assert host.wait(60) == 0
-        assert [int(line) for line in lines] == list(range(count))
-    finally:
-        host.kill()
-        client.kill()
+    with wire.python("b", HOST, FAR, host_key) as host, wire.python("a", CLIENT, FAR, client_key, count) as client:
+        try:
+            assert host.stdout is not None
+            lines = []
+            for _ in range(cuts):
+                lines += list(itertools.islice(host.stdout, count // (cuts + 1)))
+                wire.cut()
+                time.sleep(away_s)
+                wire.back()
+            _, complained = client.communicate(timeout=120)
+            assert client.returncode == 0, complained
+            lines += host.stdout
+            assert host.wait(60) == 0
+        finally:
+            host.kill()
+            client.kill()
+    assert [int(line) for line in lines] == list(range(count))
 
 
 def test_states_cross_a_wire_that_is_cut(two_machines: Wire, tmp_path: Path) -> None:
