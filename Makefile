@@ -13,7 +13,7 @@ NEW_ENOUGH := import sys; v = sys.version.split()[0]; \
               sys.exit(sys.version_info < (3, 11) and f"flexlogger needs Python 3.11, not {v}; try: make PYTHON=python3.12")
 FIT_TORCH := import torch; major, minor = torch.__version__.split(".")[:2]; raise SystemExit((int(major), int(minor)) < (2, 6))
 
-.PHONY: help install demo test chaos lint bench docs clean
+.PHONY: help install demo test chaos fuzz lint bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,8 +31,11 @@ demo: install ## train a small net on handwritten digits and watch it
 test: lint ## lint, then run all tests
 	$(BIN)/python -m pytest
 
-chaos: install ## kill, freeze, cut off and fill up what the logger depends on; about 8 minutes
-	$(BIN)/python -m pytest -m chaos tests/chaos -rs
+chaos: install ## kill, freeze, cut off and fill up what the logger depends on; about 10 minutes
+	$(BIN)/python -m pytest -m chaos tests -rs
+
+fuzz: install ## a million damaged messages into what decodes them; half a minute
+	$(BIN)/python -m tests.monitor.fuzz
 
 lint: install ## style, formatting and types
 	$(BIN)/ruff check .
