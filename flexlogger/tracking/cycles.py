@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from flexlogger.errors import ValueRefusedError
 
 
 def refuse_cycle(where: str, value: Any) -> None:
-    """Raise ValueRefusedError for a mapping or list that is somewhere within itself.
+    """Raise ValueRefusedError for a dict or list that is somewhere within itself. A library's own mappings, as
+    OmegaConf's, hold copies; they are left to what reads them, and tells what is missing in them.
 
     >>> row = {"lr": 0.1}
     >>> refuse_cycle("config: row", [row, row])
@@ -38,11 +39,11 @@ def _walk(where: str, value: Any, around: set[int]) -> None:
 def _parts(value: Any) -> Iterable[tuple[str, Any]] | None:
     if isinstance(value, Namespace):
         value = vars(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return [(f".{key}", part) for key, part in value.items()]
     if isinstance(value, list | tuple):
         return [(f"[{index}]", part) for index, part in enumerate(value) if isinstance(part, _HOLDING)]
     return None
 
 
-_HOLDING = (Mapping, list, tuple, Namespace)
+_HOLDING = (dict, list, tuple, Namespace)

@@ -29,6 +29,8 @@ CALLS = {
     "deque.popleft",
     "builtins.len",
     "builtins.isinstance",
+    "builtins.id",  # what is nested is looked at for cycles
+    "set.discard",
     "builtins.all",
     "builtins.max",
     "builtins.sum",
