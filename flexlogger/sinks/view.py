@@ -18,7 +18,7 @@ from flexlogger.sinks.handover import Handover, History, Stage
 POLL_S = 0.1
 INTERVAL_S = 0.5
 """A sink is flushed at most this often …"""
-SHARE = 9
+SHARE = 4
 """… and a flush that took d seconds is followed by a pause of SHARE times d, so a slow server gets fewer."""
 BACK_OFF_S = (0.5, 15.0)
 OTHERS_S = 1.0
