@@ -42,10 +42,10 @@ class Settings(TypedDict, total=False):
     config: Any
     resume_step: float
     ranks: str
-    dir: str
+    dir: str | PathLike[str]
     sinks: Any
     pipe: str
-    keys: str
+    keys: str | PathLike[str]
     layout: Mapping[str, Any]
     model: Mapping[str, Any]
     inspect: Mapping[str, Any]

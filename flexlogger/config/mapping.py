@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import os
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
@@ -66,9 +67,11 @@ class _Walk:
         return False
 
     def _scalar(self, value: Any, path: str) -> Any:
-        """Numbers and strings of numpy's and other types become Python's own; anything else passes as it is."""
+        """Numbers and strings of numpy's and other types become Python's own, paths strings; anything else passes."""
         if isinstance(value, np.generic):
             value = value.item()
+        if isinstance(value, os.PathLike) and isinstance(path_text := os.fspath(value), str):
+            return path_text
         if isinstance(value, numbers.Integral) and not isinstance(value, bool):
             if not fits_64_bits(int(value)):
                 self._problems.add(self._place, path, "expected an integer that fits 64 bits")

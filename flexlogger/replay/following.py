@@ -196,11 +196,13 @@ class Following:
                 run.heard = self._clock()
 
     def ask(self, folder: Path) -> Callable[[], bool]:
-        """Ask for all of a run to be shown now; what is returned tells whether it is."""
+        """Ask for all of a run to be shown now; what is returned tells whether it is, or that nothing of it will be."""
         with self._lock:
             run = self._runs.get(folder)
-        events = [view.ask() for view in run.views] if run is not None else []
-        return lambda: all(event.is_set() for event in events)
+        if run is None:
+            return lambda: True
+        events = [view.ask() for view in run.views]
+        return lambda: not run.views or all(event.is_set() for event in events)
 
     def problem(self, folder: Path) -> str:
         """Why a run cannot be shown; empty where it can."""
@@ -215,13 +217,19 @@ class Following:
     # ---- windows
 
     def windows_of(self, run: Followed) -> Windows:
-        """Choose where a run is drawn: where its trainer wanted it, or beside that where another live run is drawn."""
+        """Choose where a run is drawn: where its trainer wanted it, or beside that where another live run is drawn.
+
+        A run whose process has opened a newer one there is not drawn any more, whichever of the two is heard of first.
+        """
         header = header_of(own_segment(run.folder))
         env = header.env if header is not None and header.env else run.folder.name
         wanted = header.uid if header is not None and header.uid else env
         with self._lock:
             run.release()
             run.header = header
+            if any(_succeeds(other.header, header) for other in self._in_windows(run, env, wanted)):
+                run.leave()
+                return Windows(self.server, env, wanted)
             uid = self._claimed(run, env, wanted)
             known, run.windows = run.windows, Windows(self.server, env, uid)
         if known != run.windows:
@@ -238,11 +246,14 @@ class Following:
                 break
         return uid
 
+    def _in_windows(self, run: Followed, env: str, uid: str) -> list[Followed]:
+        """The other runs that are drawn there, or were until a newer one of their process came."""
+        wanted = Windows(self.server, env, uid)
+        return [other for other in self._runs.values() if other is not run and other.windows == wanted]
+
     def _make_way(self, run: Followed, env: str, uid: str) -> None:
         """A run that has ended or fallen silent leaves its windows, and an older one of the same process for good."""
-        for other in list(self._runs.values()):
-            if other is run or other.windows is None or (other.windows.env, other.windows.uid) != (env, uid):
-                continue
+        for other in self._in_windows(run, env, uid):
             if _succeeds(run.header, other.header):
                 other.leave()
             elif other.ended or self._clock() - other.heard > STALE_S:

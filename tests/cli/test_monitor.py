@@ -6,6 +6,7 @@ import contextlib
 import signal
 import socket
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from flexlogger.cli import main
 from flexlogger.mirror.protocol import Head, message
 from flexlogger.net.keys import client_keys, make_keys
 from flexlogger.server.process import ServerProcess
+from tests.end_to_end.scripts import start
 from tests.end_to_end.test_owners import eventually, series
 from tests.end_to_end.windows import post
 from tests.monitor.test_doors import DEALER_GREETING, READY
@@ -29,21 +31,33 @@ def train(stat: FlexLogger, first: int, last: int) -> None:
         stat.log(step)
 
 
-def test_two_trainers_in_one_environment_have_windows_of_their_own(
-    place_of_monitor: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
+TRAINER = """
+import sys
+from flexlogger import FlexLogger
+with FlexLogger({"loss": {}}, env="shared", pipe=PIPE, dir=FOLDER, project="other") as stat:
+    for step in range(100, 150):
+        stat.add(loss=float(step))
+        stat.log(step)
+    assert stat.flush(60)
+    print("drawn", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_two_trainers_in_one_environment_have_windows_of_their_own(place_of_monitor: Place, tmp_path: Path) -> None:
     place = place_of_monitor
-    with (
-        FlexLogger({"loss": {}}, env="shared", **place.settings) as first,
-        FlexLogger({"loss": {}}, env="shared", project="other", **place.settings) as second,
-    ):
+    with FlexLogger({"loss": {}}, env="shared", **place.settings) as first:
         train(first, 0, 50)
         assert first.flush(60)
-        train(second, 100, 150)
-        assert second.flush(60)
-        train(first, 50, 60)
-        assert first.flush(60)
-        found = place.all_lines("shared")
+        script = f"PIPE = {place.settings['pipe']!r}\n{TRAINER}"
+        with start(script, tmp_path / "second", stdin=subprocess.PIPE) as second:
+            assert second.stdout is not None
+            assert second.stdout.readline() == "drawn\n"
+            train(first, 50, 60)
+            assert first.flush(60)
+            found = place.all_lines("shared")
+            _, errors = second.communicate("\n", timeout=60)
+        assert (second.returncode, errors) == (0, "")
     assert sorted(lines["loss"][0] for lines in found) == [(0, 0.0), (100, 100.0)]
     assert sorted(map(len, (lines["loss"] for lines in found))) == [50, 60]
 

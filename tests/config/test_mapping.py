@@ -1,8 +1,10 @@
 """Any Mapping becomes the same tree that YAML gives."""
 
+import os
 import subprocess
 import sys
 from collections import OrderedDict
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -38,6 +40,12 @@ def test_numpy_scalars_and_tuples_become_plain():
     values = plain(tree)["a"]
     assert values == [3, 0.5, True, "x"]
     assert [type(value) for value in values] == [int, float, bool, str]
+
+
+def test_a_path_is_taken_for_its_text():
+    tree, problems = tree_of({"dir": Path("runs") / "here"})
+    assert plain(tree) == {"dir": os.path.join("runs", "here")}
+    assert not problems
 
 
 def test_any_object_passes_as_it_is():

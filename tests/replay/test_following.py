@@ -130,6 +130,18 @@ def test_a_newer_run_of_the_same_process_takes_the_windows_at_once(
     assert points(server.url, env, "loss") == {"loss": series(0, 20)}
 
 
+def test_an_older_run_that_is_heard_of_late_does_not_take_them_back(
+    wall: Wall, tmp_path: Path, server: ServerProcess, env: str
+) -> None:
+    older, newer = Run(tmp_path, "older", env), Run(tmp_path, "newer", env, start=200.0)
+    newer.log(20)
+    wall.show(newer)
+    older.log(10)
+    wall.show(older)
+    assert points(server.url, env, "loss") == {"loss": series(0, 20)}
+    assert not any("another live run" in line for line in wall.told)
+
+
 def test_a_run_that_has_ended_is_let_go_of_and_one_that_rests_is_not(wall: Wall, tmp_path: Path, env: str) -> None:
     over, rests = Run(tmp_path, "over", env), Run(tmp_path, "rests", f"{env}-2")
     over.log(5)
