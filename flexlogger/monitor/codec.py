@@ -27,7 +27,6 @@ MAX_DEPTH = 100
 """Dicts and lists inside one another."""
 _PLAIN = frozenset({float, str, bool, type(None), bytes})
 _NUMBERS = frozenset({float, bool, int})
-_KEYS = (str, int, float, type(None), np.integer, np.floating, np.bool_)
 _INT64 = (-(2**63), 2**64 - 1)
 EXTENSIONS = range(1, 7)
 _ARRAY, _DATETIME, _INTEGER, _COMPLEX, _DATE, _TIMEDELTA = EXTENSIONS
@@ -41,8 +40,9 @@ _unpack = msgspec.msgpack.Decoder().decode
 def encode(value: Any) -> list[Frame]:
     """Encode a state: dicts and lists of numbers, strings, bytes, None, datetimes, numpy arrays and torch tensors.
 
-    What is encoded is a copy: later changes of an array do not show. Tuples become lists, numpy's numbers Python's,
-    tensors arrays (bfloat16 becomes float32, and a tensor on a device is waited for).
+    What is encoded is a copy: later changes of an array do not show. Tuples become lists, numpy's numbers Python's, its
+    times and records arrays without dimensions, tensors arrays (bfloat16 becomes float32, and a tensor on a device is
+    waited for).
 
     Raises TypeError that names the place of anything else: `state['losses'][3]: expected …`.
 
@@ -53,7 +53,11 @@ def encode(value: Any) -> list[Frame]:
     TypeError: state['losses'][1]: expected data (numbers, text, bytes, datetimes, arrays, dicts, lists), got set
     """
     frames: list[Frame] = [b""]
-    frames[0] = pack(_plain(value, "state", frames, 0))
+    plain = _plain(value, "state", frames, 0)
+    try:
+        frames[0] = pack(plain)
+    except UnicodeEncodeError:
+        raise TypeError(f"{_not_utf8(plain, 'state')}: expected text that can be encoded as UTF-8") from None
     return frames
 
 
@@ -65,15 +69,16 @@ def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
         if depth >= MAX_DEPTH:
             raise TypeError(f"{path}: expected at most {MAX_DEPTH} dicts and lists inside one another; is it a cycle?")
         return _container(value, path, frames, depth + 1)
+    if isinstance(value, (np.ndarray, np.datetime64, np.timedelta64, np.void)):
+        return _array(value, path, frames)
     for kinds, convert in _CONVERT:
         if isinstance(value, kinds):
             try:
                 return convert(value)
             except TypeError as error:
                 raise TypeError(f"{path}: {error}") from None
-    if isinstance(value, np.ndarray):
-        return _array(value, path, frames)
-    if type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach"):
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
         return _array(_of_tensor(value, path), path, frames)
     raise TypeError(
         f"{path}: expected data (numbers, text, bytes, datetimes, arrays, dicts, lists), got {type(value).__name__}"
@@ -87,13 +92,22 @@ def _container(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
         return [_plain(item, f"{path}[{index}]", frames, depth) for index, item in enumerate(value)]
     plain = {}
     for key, item in value.items():
-        if not isinstance(key, _KEYS):
-            raise TypeError(f"{path}: expected keys that are text or numbers, got {type(key).__name__}")
-        own = key.item() if isinstance(key, np.generic) else key
-        if isinstance(own, int) and not _INT64[0] <= own <= _INT64[1]:
-            raise TypeError(f"{path}: expected keys of at most 64 bits, got {own}")
-        plain[own] = _plain(item, f"{path}[{key!r}]", frames, depth)
+        plain[_key(key, path)] = _plain(item, f"{path}[{key!r}]", frames, depth)
+    if len(plain) != len(value):
+        raise TypeError(f"{path}: expected keys that differ, but some are the same as numbers of 64 bits")
     return plain
+
+
+def _key(key: Any, path: str) -> Any:
+    if key.__class__ is str or key is None:
+        return key
+    for kinds, convert in _CONVERT_KEYS:
+        if isinstance(key, kinds) and not isinstance(key, np.timedelta64):
+            own = convert(key)
+            if own.__class__ is int and not _INT64[0] <= own <= _INT64[1]:
+                raise TypeError(f"{path}: expected keys of at most 64 bits, got {own}")
+            return own
+    raise TypeError(f"{path}: expected keys that are text or numbers, got {type(key).__name__}")
 
 
 def _all_plain(items: Sequence[Any]) -> bool:
@@ -112,42 +126,106 @@ def _integer(value: int) -> Any:
         raise TypeError("expected an integer of at most 4,300 digits") from None
 
 
+def _datetime(value: datetime.datetime) -> Any:
+    if value != value:
+        raise TypeError("expected a moment, got NaT")
+    return _ext(_DATETIME, value.isoformat())
+
+
 def _ext(code: int, content: Any) -> msgspec.msgpack.Ext:
     return msgspec.msgpack.Ext(code, pack(content))
 
 
+_CONVERT_KEYS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    ((bool, np.bool_), bool),
+    ((int, np.integer), int),
+    ((float, np.floating), float),
+    (str, str.__str__),  # `str` would give the name of a member of an enumeration, not its text
+)
 _CONVERT: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     ((bool, np.bool_), bool),
     ((int, np.integer), _integer),
-    ((float, np.floating), float),
-    (str, str),
+    *_CONVERT_KEYS[2:],
     ((bytes, bytearray, memoryview), bytes),
     ((complex, np.complexfloating), lambda value: _ext(_COMPLEX, [float(value.real), float(value.imag)])),
-    (datetime.datetime, lambda value: _ext(_DATETIME, value.isoformat())),
+    (datetime.datetime, _datetime),
     (datetime.date, lambda value: _ext(_DATE, value.isoformat())),
     (datetime.timedelta, lambda value: _ext(_TIMEDELTA, [value.days, value.seconds, value.microseconds])),
 )
 
 
-def _array(value: np.ndarray[Any, Any], path: str, frames: list[Frame]) -> msgspec.msgpack.Ext:
-    if value.dtype.hasobject:
+def _not_utf8(plain: Any, path: str) -> str | None:
+    """Where in what msgspec packs there is text with a lone surrogate, as in a file's name that is no UTF-8."""
+    if isinstance(plain, str):
+        return path if not plain.isascii() and plain != plain.encode("utf-8", "ignore").decode() else None
+    if isinstance(plain, dict):
+        inner = [pair for key, item in plain.items() for pair in ((key, path), (item, f"{path}[{key!r}]"))]
+    elif isinstance(plain, (list, tuple)):
+        inner = [(item, f"{path}[{index}]") for index, item in enumerate(plain)]
+    else:
+        return None
+    return next((found for item, place in inner if (found := _not_utf8(item, place)) is not None), None)
+
+
+# ---- arrays
+
+
+def _array(value: Any, path: str, frames: list[Frame]) -> msgspec.msgpack.Ext:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{path}: expected an array without a mask; send its filled(), or its data and its mask")
+    array = np.asarray(value)
+    if array.dtype.hasobject:
         raise TypeError(f"{path}: expected an array of numbers or text, got one of Python objects")
-    little = value.astype(value.dtype.newbyteorder("<"), order="C", copy=True)
+    dtype, descr = _described(array.dtype.newbyteorder("<"), path)
+    little = array.astype(dtype, order="C", copy=True)
     frames.append(little.reshape(-1).view(np.uint8).data if little.nbytes else b"")
-    descr = np.lib.format.dtype_to_descr(little.dtype)
-    return _ext(_ARRAY, [descr, list(value.shape), len(frames) - 1])
+    return _ext(_ARRAY, [descr, list(array.shape), len(frames) - 1])
+
+
+def _described(dtype: np.dtype[Any], path: str) -> tuple[np.dtype[Any], Any]:
+    """The type an array is sent as, and its descr; fields that overlap or stand in another order are put in order."""
+    if dtype.names is not None:
+        try:
+            return dtype, dtype.descr
+        except ValueError:
+            packed = _in_order(dtype)
+            return packed, packed.descr
+    if dtype.kind == "V" and dtype.type is not np.void:
+        raise TypeError(f"{path}: expected an array of a type that numpy itself has, got {dtype}; send it as float32")
+    return dtype, dtype.str
+
+
+def _in_order(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    from numpy.lib.recfunctions import repack_fields
+
+    packed: np.dtype[Any] = repack_fields(dtype, recurse=True)
+    return packed
 
 
 def _of_tensor(tensor: Any, path: str) -> np.ndarray[Any, Any]:
     torch = sys.modules["torch"]
+    if tensor.is_nested:
+        raise TypeError(f"{path}: expected a dense tensor, got a nested one; send its unbind()")
     if tensor.layout != torch.strided:
         raise TypeError(f"{path}: expected a dense tensor, got layout {tensor.layout}; send its to_dense()")
+    if tensor.is_quantized:
+        raise TypeError(f"{path}: expected a tensor of numbers, got a quantized one; send its dequantize()")
+    if tensor.is_meta:
+        raise TypeError(f"{path}: expected a tensor of numbers, got one on the meta device, which has none")
     host = tensor.detach().resolve_conj().resolve_neg().cpu()
     try:
         array: np.ndarray[Any, Any] = host.numpy()
-    except TypeError:  # bfloat16 and the 8-bit floats, which numpy does not know
-        array = host.float().numpy()
+    except TypeError:  # bfloat16, the 8-bit floats and complex32, which numpy does not know
+        array = _widened(host, path)
     return array
+
+
+def _widened(tensor: Any, path: str) -> Any:
+    torch = sys.modules["torch"]
+    try:
+        return (tensor.to(torch.complex64) if tensor.is_complex() else tensor.float()).numpy()
+    except RuntimeError:
+        raise TypeError(f"{path}: expected a tensor of numbers, got one of {tensor.dtype}") from None
 
 
 def together(states: Sequence[Any]) -> bytes:
@@ -210,8 +288,7 @@ def _to_array(descr: Any, shape: Sequence[int], index: int, frames: Sequence[Fra
         raise WireError(
             f"a state with an array of {flat.size} bytes where shape and type tell {count * dtype.itemsize}"
         )
-    array = flat.view(dtype) if flat.size else np.zeros(0, dtype)
-    array = array.reshape(shape)
+    array = flat.view(dtype).reshape(shape) if flat.size else np.zeros(shape, dtype)
     array.flags.writeable = False
     return array
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import enum
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -62,6 +66,16 @@ def test_what_is_made_plain() -> None:
     assert [type(item) for item in back.values()] == [list, float, int, bool, str]
 
 
+class Mode(str, enum.Enum):  # noqa: UP042 - the str() of a StrEnum is its text already
+    TRAIN = "train"
+
+
+def test_enumerations_of_text_and_numbers_are_their_values() -> None:
+    level = enum.IntEnum("Level", {"HIGH": 3})
+    assert through({"mode": Mode.TRAIN, Mode.TRAIN: level.HIGH, level.HIGH: 1}) == {"mode": "train", "train": 3, 3: 1}
+
+
+RECORDS = np.array([(1, 2.5, 7)], dtype=[("a", "<i2"), ("b", "<f8"), ("c", "<i4")])
 ARRAYS = {
     "float16": np.arange(6, dtype=np.float16).reshape(2, 3),
     "big-endian": np.arange(6, dtype=">i4"),
@@ -79,6 +93,10 @@ ARRAYS = {
     "structured": np.array([(1, 2.5)], dtype=[("a", "<i2"), ("b", ">f8", (1,))]),
     "nested": np.zeros(2, dtype=[("p", [("x", "<f4"), ("y", "<f4")]), ("id", "S3")]),
     "longdouble": np.array([1.5], np.longdouble),
+    "aligned": np.zeros(2, np.dtype([("a", "i1"), ("b", "<f8")], align=True)),
+    "no bytes": np.zeros(3, "V0"),
+    "no fields": np.zeros((2, 2), []),
+    "recarray": RECORDS.view(np.recarray),
 }
 
 
@@ -92,6 +110,29 @@ def test_arrays_of_any_type_and_layout(name: str) -> None:
     assert not back.flags.writeable
 
 
+def test_fields_in_another_order_or_that_overlap() -> None:
+    union = np.zeros(2, np.dtype({"names": ["whole", "low"], "formats": ["<i4", "<i2"], "offsets": [0, 0]}))
+    union["whole"] = [70000, 3]
+    back = through({"swapped": RECORDS[["c", "a"]], "union": union, "inside": np.zeros(1, [("x", union.dtype)])})
+    assert back["swapped"].dtype.names == ("c", "a")
+    assert back["swapped"].tolist() == [(7, 1)]
+    assert back["union"].tolist() == [(70000, 70000 - 65536), (3, 3)]
+    assert back["inside"].tolist() == [((0, 0),)]
+
+
+def test_numpys_times_and_records_become_arrays_without_dimensions() -> None:
+    moment, span = np.datetime64("2026-01-02T03:04:05.123456789"), np.timedelta64(5, "ms")
+    back = through([moment, span, RECORDS[0], np.datetime64("NaT")])
+    assert [(item.shape, item.dtype) for item in back[:2]] == [((), moment.dtype), ((), span.dtype)]
+    assert (back[0], back[1], back[2].item()) == (moment, span, (1, 2.5, 7))
+    assert np.isnat(back[3])
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_an_array_says_about_its_type_is_left_out_without_a_warning() -> None:
+    assert through(np.zeros(2, np.dtype("<f4", metadata={"unit": "m"}))).dtype == np.float32
+
+
 @settings(max_examples=200, deadline=None)
 @given(hnp.arrays(hnp.scalar_dtypes() | hnp.nested_dtypes(), hnp.array_shapes(min_dims=0, min_side=0, max_side=4)))
 def test_any_array(array: np.ndarray[Any, Any]) -> None:
@@ -101,6 +142,11 @@ def test_any_array(array: np.ndarray[Any, Any]) -> None:
     assert back.tobytes() == wanted.tobytes()
 
 
+class Picture(torch.Tensor):
+    """As torchvision's, say."""
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
 def test_tensors_become_arrays() -> None:
     state = {
         "grad": torch.ones(2, 3, requires_grad=True) * 2,
@@ -109,6 +155,12 @@ def test_tensors_become_arrays() -> None:
         "conj": torch.tensor([1 + 2j]).conj(),
         "parameter": torch.nn.Parameter(torch.zeros(1)),
         "scalar": torch.tensor(7),
+        "float8": torch.tensor([0.5]).to(torch.float8_e4m3fn),
+        "half complex": torch.tensor([1 + 2j]).to(torch.complex32),
+        "imag": torch.tensor([1 + 2j]).conj().imag,
+        "uint16": torch.tensor([40000], dtype=torch.uint16),
+        "expanded": torch.tensor([1.0]).expand(3),
+        "of a class of its own": torch.zeros(1).as_subclass(Picture),
     }
     back = through(state)
     assert back["grad"].tolist() == [[2.0] * 3] * 2
@@ -116,6 +168,13 @@ def test_tensors_become_arrays() -> None:
     assert back["ints"].tolist() == [0, 2]
     assert back["conj"].tolist() == [1 - 2j]
     assert back["scalar"] == 7
+    assert back["scalar"].shape == ()
+    assert back["float8"].tolist() == [0.5]
+    assert back["half complex"].tolist() == [1 + 2j]
+    assert back["imag"].tolist() == [-2.0]
+    assert (back["uint16"].dtype, back["uint16"].tolist()) == (np.uint16, [40000])
+    assert back["expanded"].tolist() == [1.0] * 3
+    assert back["of a class of its own"].tolist() == [0.0]
 
 
 def test_what_was_put_is_a_copy() -> None:
@@ -140,6 +199,15 @@ def cycle() -> list[Any]:
         ({"f": open}, r"^state\['f'\]: expected data"),
         ({"o": np.array([object()])}, r"^state\['o'\]: expected an array of numbers or text"),
         ({"s": torch.zeros(2).to_sparse()}, r"^state\['s'\]: expected a dense tensor"),
+        ({"m": np.ma.array([1, 2], mask=[0, 1])}, r"^state\['m'\]: expected an array without a mask"),
+        ({"t": [pd.NaT]}, r"^state\['t'\]\[0\]: expected a moment, got NaT$"),
+        ({"t": ["a", "\udcff"]}, r"^state\['t'\]\[1\]: expected text that can be encoded as UTF-8$"),
+        ({"t": {"\udcff": 1}}, r"^state\['t'\]: expected text that can be encoded as UTF-8$"),
+        (
+            {"k": {np.timedelta64(1, "s"): 3}},
+            r"^state\['k'\]: expected keys that are text or numbers, got timedelta64$",
+        ),
+        ({"k": {np.longdouble("0.1"): 3, 0.1: 4}}, r"^state\['k'\]: expected keys that differ"),
         ({"k": {(1, 2): 3}}, r"^state\['k'\]: expected keys that are text or numbers, got tuple$"),
         ({2**70: 1}, r"^state: expected keys of at most 64 bits"),
         ({"i": [10**5000]}, r"^state\['i'\]\[0\]: expected an integer of at most 4,300 digits$"),
@@ -150,6 +218,22 @@ def cycle() -> list[Any]:
 def test_anything_else_is_refused_with_its_place(state: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         encode(state)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, of kinds of tensors that it is about to change
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: torch.nested.nested_tensor([torch.ones(1), torch.ones(2)]), "got a nested one; send its unbind()"),
+        (lambda: torch.quantize_per_tensor(torch.ones(1), 0.1, 0, torch.qint8), "a quantized one; send its dequantize"),
+        (lambda: torch.ones(1, device="meta"), "on the meta device, which has none"),
+        (lambda: torch.zeros(1, dtype=torch.bits8), "expected a tensor of numbers, got one of torch.bits8"),
+    ],
+    ids=["nested", "quantized", "meta", "bits"],
+)
+def test_tensors_that_hold_no_plain_numbers_are_refused(make: Callable[[], torch.Tensor], message: str) -> None:
+    with pytest.raises(TypeError, match=r"^state\['t'\]: .*" + re.escape(message)):
+        encode({"t": make()})
 
 
 # ---- damage

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import decimal
+import enum
 import fractions
 import itertools
 import json
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -365,21 +367,59 @@ def test_a_put_after_a_rest_arrives_at_once(host: StateMonitor, monkeypatch: pyt
 
 
 @dataclasses.dataclass
-class Addable:
+class Packable:
     """What msgspec would pack as a dict."""
 
     value: float
 
 
-@pytest.mark.parametrize(
-    "odd", [decimal.Decimal(1), {1, 2}, Addable(1.0), uuid.uuid4(), dt.time(1), fractions.Fraction(1, 2)], ids=repr
-)
+@dataclasses.dataclass
+class Addable(Packable):
+    """… and can be added to a number, as the numbers of a state can."""
+
+    def __radd__(self, other: float) -> float:
+        return other + self.value
+
+    def values(self) -> list[float]:
+        return [self.value]
+
+
+class AddableStruct(msgspec.Struct):
+    value: float
+
+    def __radd__(self, other: float) -> float:
+        return other + self.value
+
+
+class AddableMember(enum.Enum):
+    ONE = 1
+
+    def __radd__(self, other: float) -> float:
+        return other + 1.0
+
+
+ODD = [
+    decimal.Decimal(1),
+    {1, 2},
+    Packable(1.0),
+    Addable(1.0),
+    AddableStruct(1.0),
+    AddableMember.ONE,
+    uuid.uuid4(),
+    dt.time(1),
+    fractions.Fraction(1, 2),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: f"{type(odd).__name__}")
 def test_what_msgspec_could_pack_and_is_no_data_of_ours_is_refused(odd: Any) -> None:
     client = StateMonitor("client", port=free_port())
     with pytest.raises(TypeError, match=r"state\['n'\]: expected data"):
         client.put({"m": 1.0, "n": odd})
     with pytest.raises(TypeError, match="expected keys that are text or numbers"):
         client.put({"m": 1.0, (1, 2): 3.0})
+    with pytest.raises(TypeError, match=r"state: expected data .*, got Addable"):
+        client.put(Addable(1.0))
 
 
 def test_every_kind_of_value_comes_through_put(host: StateMonitor) -> None:
