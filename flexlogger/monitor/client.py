@@ -35,7 +35,14 @@ class Client:
     told of connections that come and go."""
 
     def __init__(
-        self, where: str, outbox: Outbox, name: str, keys: ClientKeys | None, say: Callable[[str], None]
+        self,
+        where: str,
+        outbox: Outbox,
+        name: str,
+        keys: ClientKeys | None,
+        say: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.connected = threading.Event()
         """Set while the host answers."""
@@ -45,15 +52,16 @@ class Client:
         self._outbox = outbox
         self._keys = keys
         self._say = say
+        self._clock = clock
         self._id = secrets.token_hex(8)
         self._name = name
         self._bell = Bell()
         self._waits = False
         self._resting = True
-        self._busy_at = time.monotonic()
+        self._busy_at = clock()
         self._greeted = 0
         self._spoke_at = 0.0
-        self._away_since = time.monotonic()
+        self._away_since = clock()
         self._ending = False
         self._said_goodbye = threading.Event()
         self._stopping = False
@@ -65,7 +73,7 @@ class Client:
 
     def wake(self, size: int) -> None:
         """Something of `size` bytes was put into the outbox: what is large is sent at once."""
-        self._busy_at = time.monotonic()
+        self._busy_at = self._clock()
         if self._waits and (self._resting or size >= _UNCOPIED):
             self._waits = False
             self._bell.ring()
@@ -91,7 +99,7 @@ class Client:
     # ---- the thread
 
     def _run(self) -> None:
-        link = Link(self._where, self._keys, self._bell)
+        link = Link(self._where, self._keys, self._bell, clock=self._clock)
         while not self._stopping:
             try:
                 self._step(link)
@@ -104,7 +112,7 @@ class Client:
 
     def _step(self, link: Link) -> None:
         connected = self.connected.is_set()
-        self._resting = connected and time.monotonic() - self._busy_at > REST_S
+        self._resting = connected and self._clock() - self._busy_at > REST_S
         self._outbox.attend(not self._resting)
         self._waits = True  # before the last look into the outbox: what is put after it wakes us
         if connected:
@@ -119,7 +127,7 @@ class Client:
             self._lost("")
             self._greet(link)
         done = self._ending and self._outbox.all_handed and not self._said_goodbye.is_set()
-        if self.connected.is_set() and (done or time.monotonic() - self._spoke_at > BEAT_S):
+        if self.connected.is_set() and (done or self._clock() - self._spoke_at > BEAT_S):
             self._send(link, protocol.END if done else protocol.PING)
 
     def _greet(self, link: Link) -> None:
@@ -127,12 +135,12 @@ class Client:
         self._send(link, protocol.HELLO)
 
     def _send(self, link: Link, kind: bytes) -> None:
-        self._spoke_at = time.monotonic()
+        self._spoke_at = self._clock()
         link.send(message(kind, Head(seq=self._outbox.last, next=self._outbox.first, client=self._id, name=self._name)))
 
     def _send_states(self, link: Link) -> None:
         while link.up and (parcel := self._outbox.next_parcel()) is not None:
-            self._spoke_at = self._busy_at = time.monotonic()
+            self._spoke_at = self._busy_at = self._clock()
             head = Head(seq=parcel.first, next=parcel.last + 1, client=self._id)
             state = parcel.states[0]
             if len(parcel.states) > 1:
@@ -175,9 +183,9 @@ class Client:
     def _lost(self, why: str) -> None:
         if self.connected.is_set():
             self.connected.clear()
-            self._away_since = time.monotonic()
+            self._away_since = self._clock()
             self._say(f"lost the connection to {self._where}; {self._outbox.queued:,} states wait")
-        if not self._warned and time.monotonic() - self._away_since > WARN_S:
+        if not self._warned and self._clock() - self._away_since > WARN_S:
             self._warned = True
             faults.log.warning(
                 "flexlogger: monitor: nobody answers at %s%s; states wait and training goes on",

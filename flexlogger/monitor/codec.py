@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 
 from flexlogger.errors import WireError
+from flexlogger.monitor import arrays
 from flexlogger.net.tags import Frame
 
 MAX_DEPTH = 100
@@ -79,7 +80,7 @@ def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
                 raise TypeError(f"{path}: {error}") from None
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        return _array(_of_tensor(value, path), path, frames)
+        return _array(arrays.of_tensor(value, path), path, frames)
     raise TypeError(
         f"{path}: expected data (numbers, text, bytes, datetimes, arrays, dicts, lists), got {type(value).__name__}"
     )
@@ -167,65 +168,10 @@ def _not_utf8(plain: Any, path: str) -> str | None:
     return next((found for item, place in inner if (found := _not_utf8(item, place)) is not None), None)
 
 
-# ---- arrays
-
-
 def _array(value: Any, path: str, frames: list[Frame]) -> msgspec.msgpack.Ext:
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{path}: expected an array without a mask; send its filled(), or its data and its mask")
-    array = np.asarray(value)
-    if array.dtype.hasobject:
-        raise TypeError(f"{path}: expected an array of numbers or text, got one of Python objects")
-    dtype, descr = _described(array.dtype.newbyteorder("<"), path)
-    little = array.astype(dtype, order="C", copy=True)
-    frames.append(little.reshape(-1).view(np.uint8).data if little.nbytes else b"")
+    array, descr = arrays.plain(value, path)
+    frames.append(array.reshape(-1).view(np.uint8).data if array.nbytes else b"")
     return _ext(_ARRAY, [descr, list(array.shape), len(frames) - 1])
-
-
-def _described(dtype: np.dtype[Any], path: str) -> tuple[np.dtype[Any], Any]:
-    """The type an array is sent as, and its descr; fields that overlap or stand in another order are put in order."""
-    if dtype.names is not None:
-        try:
-            return dtype, dtype.descr
-        except ValueError:
-            packed = _in_order(dtype)
-            return packed, packed.descr
-    if dtype.kind == "V" and dtype.type is not np.void:
-        raise TypeError(f"{path}: expected an array of a type that numpy itself has, got {dtype}; send it as float32")
-    return dtype, dtype.str
-
-
-def _in_order(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    from numpy.lib.recfunctions import repack_fields
-
-    packed: np.dtype[Any] = repack_fields(dtype, recurse=True)
-    return packed
-
-
-def _of_tensor(tensor: Any, path: str) -> np.ndarray[Any, Any]:
-    torch = sys.modules["torch"]
-    if tensor.is_nested:
-        raise TypeError(f"{path}: expected a dense tensor, got a nested one; send its unbind()")
-    if tensor.layout != torch.strided:
-        raise TypeError(f"{path}: expected a dense tensor, got layout {tensor.layout}; send its to_dense()")
-    if tensor.is_quantized:
-        raise TypeError(f"{path}: expected a tensor of numbers, got a quantized one; send its dequantize()")
-    if tensor.is_meta:
-        raise TypeError(f"{path}: expected a tensor of numbers, got one on the meta device, which has none")
-    host = tensor.detach().resolve_conj().resolve_neg().cpu()
-    try:
-        array: np.ndarray[Any, Any] = host.numpy()
-    except TypeError:  # bfloat16, the 8-bit floats and complex32, which numpy does not know
-        array = _widened(host, path)
-    return array
-
-
-def _widened(tensor: Any, path: str) -> Any:
-    torch = sys.modules["torch"]
-    try:
-        return (tensor.to(torch.complex64) if tensor.is_complex() else tensor.float()).numpy()
-    except RuntimeError:
-        raise TypeError(f"{path}: expected a tensor of numbers, got one of {tensor.dtype}") from None
 
 
 def together(states: Sequence[Any]) -> bytes:
@@ -262,7 +208,9 @@ def _from_ext(code: int, data: bytes, frames: Sequence[Frame]) -> Any:
     content = _unpack(data)
     if code == _ARRAY:
         descr, shape, index = content
-        return _to_array(descr, shape, index, frames)
+        if not 0 < index < len(frames):
+            raise WireError("a state with an array that holds no data")
+        return arrays.back(descr, shape, frames[index])
     if code == _DATETIME:
         return datetime.datetime.fromisoformat(content)
     if code == _INTEGER:
@@ -274,36 +222,6 @@ def _from_ext(code: int, data: bytes, frames: Sequence[Frame]) -> Any:
     if code == _TIMEDELTA:
         return datetime.timedelta(*map(int, content))
     raise WireError(f"a state with a value of unknown type {code}")
-
-
-def _to_array(descr: Any, shape: Sequence[int], index: int, frames: Sequence[Frame]) -> np.ndarray[Any, Any]:
-    dtype = np.lib.format.descr_to_dtype(_tuples(descr))
-    if dtype.hasobject or not 0 < index < len(frames):
-        raise WireError("a state with an array that holds no data")
-    flat = np.frombuffer(frames[index], np.uint8)
-    count = 1
-    for length in shape:
-        count *= int(length)
-    if min(shape, default=0) < 0 or count * dtype.itemsize != flat.size:
-        raise WireError(
-            f"a state with an array of {flat.size} bytes where shape and type tell {count * dtype.itemsize}"
-        )
-    array = flat.view(dtype).reshape(shape) if flat.size else np.zeros(shape, dtype)
-    array.flags.writeable = False
-    return array
-
-
-def _tuples(descr: Any) -> Any:
-    """A dtype's descr with its fields as the tuples that numpy wants; MessagePack knows lists only."""
-    if not isinstance(descr, list):
-        return descr
-    return [_field(*field) for field in descr]
-
-
-def _field(name: Any, kind: Any, *shape: Any) -> Any:
-    """One field of a descr; its name may be (title, name)."""
-    name = tuple(name) if isinstance(name, list) else name
-    return (name, _tuples(kind), *(tuple(lengths) for lengths in shape))
 
 
 _decode_alone = msgspec.msgpack.Decoder(ext_hook=lambda code, data: _from_ext(code, bytes(data), ())).decode

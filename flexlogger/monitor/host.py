@@ -43,7 +43,7 @@ class Peer(msgspec.Struct):
     """What the client knows of these two."""
     route: bytes = b""
     heard: float = 0.0
-    """When it was last heard of, on the monotonic clock."""
+    """When it was last heard of, on the host's clock."""
     silent: bool = False
     received: int = 0
     ended: bool = False
@@ -67,9 +67,17 @@ class Host:
     Raises ServerError where the address cannot be had.
     """
 
-    def __init__(self, where: str, keys: HostKeys | None, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        where: str,
+        keys: HostKeys | None,
+        say: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.peers: dict[str, Peer] = {}
         self._say = say
+        self._clock = clock
         self._bell = Bell()
         self._listener = Listener(where, keys, self._bell)
         self.endpoint = self._listener.endpoint
@@ -123,6 +131,10 @@ class Host:
         """True once there were clients, all have said that they are done, and all their states were taken."""
         return bool(self.peers) and all(peer.ended for peer in list(self.peers.values()))
 
+    def silence(self, peer: Peer) -> float:
+        """Seconds since a client was last heard of."""
+        return self._clock() - peer.heard
+
     @property
     def waiting(self) -> int:
         """States that nobody has taken yet."""
@@ -162,7 +174,7 @@ class Host:
             except WireError as error:
                 self._listener.refuse(str(error))
                 self._send(route, protocol.REFUSED, Head(why=str(error)))
-        if time.monotonic() >= self._beat_at:
+        if self._clock() >= self._beat_at:
             self._beat()
 
     def _understand(self, route: bytes, said: Message[Head]) -> None:
@@ -173,7 +185,7 @@ class Host:
         if peer is None or peer.route != route:
             self._send(route, protocol.WELCOME)  # ours is a new life, or theirs an old connection: it is to greet first
             return
-        peer.heard = time.monotonic()
+        peer.heard = self._clock()
         if said.kind in (protocol.DATA, protocol.MANY):
             self._take_in(peer, said)
         elif said.kind == protocol.END and peer.expected > said.head.seq:
@@ -187,7 +199,7 @@ class Host:
             self._make_room()
             peer = self.peers[head.client] = Peer(head.client, head.name, head.next)
         self._say(f"client {peer.name} {'is back' if peer.route else 'connected'}")
-        peer.route, peer.heard, peer.silent, peer.told = route, time.monotonic(), False, (-1, -1)
+        peer.route, peer.heard, peer.silent, peer.told = route, self._clock(), False, (-1, -1)
         self._send(route, protocol.WELCOME, Head(next=peer.expected))
 
     def _make_room(self) -> None:
@@ -236,7 +248,7 @@ class Host:
 
     def _beat(self) -> None:
         """Say that we are here: a client that sends something large hears nothing else for a while."""
-        now = time.monotonic()
+        now = self._clock()
         self._beat_at = now + BEAT_S
         for peer in self.peers.values():
             if peer.ended:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
@@ -282,7 +281,7 @@ class StateMonitor:
                 "name": peer.name,
                 "received": peer.received,
                 "ended": peer.ended,
-                "silent_s": round(time.monotonic() - peer.heard, 1),
+                "silent_s": round(self._host.silence(peer), 1),
             }
             for peer in list(self._host.peers.values())
         }

@@ -10,6 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from flexlogger.errors import ServerError, ValueRefusedError
 from flexlogger.net import link as links
@@ -155,3 +157,22 @@ def test_an_address_that_is_taken() -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueRefusedError, match=r"expected an address such as tcp://dash\.example:5555, but got"):
         address(text)
+
+
+def test_tries_to_connect_come_further_and_further_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ZeroMQ says after each one how many milliseconds it waits before the next."""
+    pauses: list[int] = []
+
+    def told(socket: zmq.Socket[bytes]) -> dict[str, object]:
+        event = recv_monitor_message(socket)
+        if event["event"] == zmq.EVENT_CONNECT_RETRIED:
+            pauses.append(int(event["value"]))
+        return dict(event)
+
+    monkeypatch.setattr(links, "_EVENTS", links._EVENTS | zmq.EVENT_CONNECT_RETRIED)
+    monkeypatch.setattr(links, "recv_monitor_message", told)
+    with linked(f"tcp://127.0.0.1:{free_port()}") as link:
+        until(link, lambda: len(pauses) >= 5)
+    assert pauses == sorted(pauses)
+    assert 100 <= pauses[0] < 300
+    assert 1000 <= pauses[4] <= 2000
