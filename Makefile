@@ -34,7 +34,7 @@ test: lint ## lint, then run all tests
 chaos: install ## kill, freeze, cut off and fill up what the logger depends on; about 10 minutes
 	$(BIN)/python -m pytest -m chaos tests -rs
 
-fuzz: install ## a million damaged messages into what decodes them; half a minute
+fuzz: install ## a million damaged messages into each of what reads them; about 4 minutes
 	$(BIN)/python -m tests.monitor.fuzz
 
 lint: install ## style, formatting and types

@@ -27,6 +27,8 @@ POLL_S = 0.02
 """While states come, it is looked for more of them so often, and nobody has to wake the thread."""
 REST_S = 1.0
 """After so long without any, it sleeps until it is woken."""
+MAX_REASONS = 10
+MAX_WHY = 300
 _UNCOPIED = 65536
 
 
@@ -48,6 +50,7 @@ class Client:
         """Set while the host answers."""
         self.connections = 0
         self.refusal = ""
+        """Why the host does not take what we say; empty while it does."""
         self._where = where
         self._outbox = outbox
         self._keys = keys
@@ -66,6 +69,7 @@ class Client:
         self._said_goodbye = threading.Event()
         self._stopping = False
         self._warned = False
+        self._told: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="flexlogger-monitor-client", daemon=True)
         self._thread.start()
 
@@ -175,6 +179,7 @@ class Client:
             return
         self.connected.set()
         self.connections += 1
+        self.refusal = ""
         self._say(f"connected to {self._where}")
         if self._warned:
             self._warned = False
@@ -185,7 +190,7 @@ class Client:
             self.connected.clear()
             self._away_since = self._clock()
             self._say(f"lost the connection to {self._where}; {self._outbox.queued:,} states wait")
-        if not self._warned and self._clock() - self._away_since > WARN_S:
+        if not self._warned and not self.refusal and self._clock() - self._away_since > WARN_S:
             self._warned = True
             faults.log.warning(
                 "flexlogger: monitor: nobody answers at %s%s; states wait and training goes on",
@@ -194,6 +199,8 @@ class Client:
             )
 
     def _refused(self, why: str) -> None:
-        if why != self.refusal:
-            self.refusal = why
+        """Tell each reason once, and no more of them than `MAX_REASONS`; what a host says is no longer than a line."""
+        self.refusal = why = " ".join(why.split())[:MAX_WHY]
+        if why not in self._told and len(self._told) < MAX_REASONS:
+            self._told.add(why)
             faults.log.warning("flexlogger: monitor: %s and we do not understand each other: %s", self._where, why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from flexlogger.net.bell import Bell
 from flexlogger.net.keys import HostKeys
 from flexlogger.net.listener import Listener
 from flexlogger.net.sockets import BEAT_S, SILENCE_S
-from flexlogger.net.tags import Message
+from flexlogger.net.tags import Frame, Message
 
 DAMAGED = object()
 """Stands for a state that could not be decoded: it is counted, acknowledged and passed over."""
@@ -169,13 +169,16 @@ class Host:
         self._listener.wait(BEAT_S)
         self._idle = False
         for route, frames in self._listener.receive():
-            try:
-                self._understand(route, protocol.parse(frames))
-            except WireError as error:
-                self._listener.refuse(str(error))
-                self._send(route, protocol.REFUSED, Head(why=str(error)))
+            self._receive(route, frames)
         if self._clock() >= self._beat_at:
             self._beat()
+
+    def _receive(self, route: bytes, frames: Sequence[Frame]) -> None:
+        try:
+            self._understand(route, protocol.parse(frames))
+        except WireError as error:
+            self._listener.refuse(str(error))
+            self._send(route, protocol.REFUSED, Head(why=str(error)))
 
     def _understand(self, route: bytes, said: Message[Head]) -> None:
         peer = self.peers.get(said.head.client)

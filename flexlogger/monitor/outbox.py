@@ -167,6 +167,7 @@ class Outbox:
     def acknowledge(self, seq: int, handed: int) -> None:
         """The user at the host has got every state up to `handed`, and is done with those up to `seq`."""
         with self._room:
+            seq, handed = min(seq, self._next - 1), min(handed, self._next - 1)  # there are no others
             self._handed = max(self._handed, handed, seq)
             self.acknowledged = max(self.acknowledged, seq + 1)
             while self._on_the_way and self._on_the_way[0].last <= seq:

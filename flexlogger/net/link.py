@@ -21,7 +21,9 @@ _WHY: dict[int, str] = {
 }
 LAST_WORDS_S = 0.02
 """What a host said before its connection broke is received within so long."""
-_EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(_WHY)
+RETRY_S = 2.0
+"""ZeroMQ gives up for good where a host did not speak our protocol; after so long it is tried all the same."""
+_EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED | sum(_WHY)
 
 
 class Link:
@@ -58,6 +60,7 @@ class Link:
             socket.curve_serverkey = self._keys.host_public.encode()
         self.up = False
         self._broken_at: float | None = None
+        self._failed_at: float | None = None
         self._heard = self._clock()
         self._socket = socket
         self._events = socket.get_monitor_socket(_EVENTS)
@@ -80,10 +83,14 @@ class Link:
         now = self._clock()
         if self._broken_at is not None:
             return not unread and now - self._broken_at > LAST_WORDS_S
+        if self._failed_at is not None:
+            return now - self._failed_at > RETRY_S
         return self.up and now - self._heard > SILENCE_S
 
     def _patience(self) -> float:
-        return SILENCE_S if self._broken_at is None else LAST_WORDS_S
+        if self._broken_at is not None:
+            return LAST_WORDS_S
+        return SILENCE_S if self._failed_at is None else RETRY_S
 
     def _look(self) -> None:
         while self._events.poll(0):
@@ -93,9 +100,14 @@ class Link:
                 self.made += self.up
                 self.problem = ""
                 self._heard = self._clock()
+                self._failed_at = None
+            elif event == zmq.EVENT_CONNECT_RETRIED:
+                self._failed_at = None  # ZeroMQ sees to it
             elif self.up:
                 self.up = False
                 self._broken_at = self._clock()
+            else:
+                self._failed_at = self._clock()
             self.problem = _WHY.get(event, self.problem)
 
     def renew(self) -> None:

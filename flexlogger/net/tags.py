@@ -59,7 +59,7 @@ class Dialect(Generic[HeadType]):
             raise WireError(self._strange(tag))
         try:
             head = self._decode(frames[1])
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise WireError(f"a message whose head cannot be read ({error})") from error
         return Message(kind, head, frames[2:])
 

@@ -169,10 +169,25 @@ def test_tries_to_connect_come_further_and_further_apart(monkeypatch: pytest.Mon
             pauses.append(int(event["value"]))
         return dict(event)
 
-    monkeypatch.setattr(links, "_EVENTS", links._EVENTS | zmq.EVENT_CONNECT_RETRIED)
     monkeypatch.setattr(links, "recv_monitor_message", told)
     with linked(f"tcp://127.0.0.1:{free_port()}") as link:
         until(link, lambda: len(pauses) >= 5)
     assert pauses == sorted(pauses)
     assert 100 <= pauses[0] < 300
     assert 1000 <= pauses[4] <= 2000
+
+
+def test_a_host_that_had_keys_and_has_none_any_more_is_found(tmp_path: Path) -> None:
+    """ZeroMQ itself does not come back after another protocol than its own."""
+    now = [0.0]
+    keys, port = make_keys(tmp_path / "lab"), free_port()
+    with linked(f"tcp://127.0.0.1:{port}", clock=lambda: now[0]) as link:
+        with listening(port, keys[0]) as listener:
+            until(link, lambda: listener.refused, listener)
+        with listening(port) as listener:
+
+            def up() -> bool:
+                now[0] += 0.1
+                return link.up
+
+            until(link, up, listener)
