@@ -67,7 +67,7 @@ class Client:
         self._away_since = clock()
         self._ending = False
         self._said_goodbye = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._warned = False
         self._told: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="flexlogger-monitor-client", daemon=True)
@@ -96,7 +96,7 @@ class Client:
 
     def stop(self) -> None:
         """Stop the thread and let go of the socket."""
-        self._stopping = True
+        self._stopping.set()
         self._bell.ring()
         self._thread.join()
 
@@ -104,15 +104,23 @@ class Client:
 
     def _run(self) -> None:
         link = Link(self._where, self._keys, self._bell, clock=self._clock)
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 self._step(link)
             except Exception as error:
                 faults.swallow("the monitor's sending", error)
-                link.renew()
+                self._recover(link)
         self.connected.clear()
         link.close()
         self._bell.close()
+
+    def _recover(self, link: Link) -> None:
+        """Begin again after a pause; even that may fail, where no more files can be opened, say."""
+        self._stopping.wait(BEAT_S)
+        try:
+            link.renew()
+        except Exception as error:
+            faults.swallow("the monitor's connecting", error)
 
     def _step(self, link: Link) -> None:
         connected = self.connected.is_set()

@@ -206,6 +206,7 @@ class Outbox:
             left = len(self.waiting) + self._next - 1 - self._handed
             if left:
                 self.dropped[reason] += left
+            self._next = self.acknowledged
             self.waiting.clear()
             self._on_the_way.clear()
             self._resend.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ from flexlogger.monitor.client import Client
 from flexlogger.monitor.codec import encode, pack
 from flexlogger.monitor.host import Host, Received
 from flexlogger.monitor.outbox import SMALL, Encoded, Outbox, Policy, weight
+from flexlogger.monitor.protocol import MAX_NAME
 from flexlogger.net.addresses import check_keys, endpoint
 from flexlogger.net.keys import client_keys, host_keys
 from flexlogger.net.tags import Frame
@@ -72,6 +74,7 @@ class StateMonitor:
             raise ValueRefusedError(f"StateMonitor: when_full: {unknown('policy', str(when_full), get_args(Policy))}")
         if on_state is not None and mode == "client":
             raise ValueRefusedError("StateMonitor: on_state: a client gets no states; give it to the host")
+        _check(on_state, name, max_bytes, patience)
         self._where = endpoint(host, port)
         check_keys(host, keys)
         self.mode = mode
@@ -112,6 +115,8 @@ class StateMonitor:
         self._say(f"sending to {self._host_name}:{self._port}")
         self._client = Client(self._where, self._outbox, self.name, keys, self._say)
         self._finalizer = weakref.finalize(self, _end_at_exit, self._client, self._outbox, os.getpid())
+        if (util := sys.modules.get("multiprocessing.util")) is not None:  # its children run no atexit
+            util.Finalize(None, self._finalizer, exitpriority=10)
 
     def _start_host(self) -> None:
         keys = host_keys(self._keys) if self._keys is not None else None
@@ -207,7 +212,7 @@ class StateMonitor:
         self._client = self._host = self._held = None
         self._starting = threading.Lock()
         self._outbox = self._outbox_of()
-        self.name = f"{self.name}/{os.getpid()}"
+        self.name = f"{self.name}/{os.getpid()}"[:MAX_NAME]
 
     # ---- host
 
@@ -259,7 +264,7 @@ class StateMonitor:
                 continue
             try:
                 self._on_state(received.value)
-            except Exception:
+            except BaseException:  # a SystemExit would end this thread without a word
                 self._failed += 1
                 if self._failed == 1:
                     faults.log.warning("flexlogger: monitor: on_state failed; states go on\n%s", traceback.format_exc())
@@ -287,6 +292,17 @@ class StateMonitor:
         }
         refused = dict(self._host.refused)
         return {"clients": peers, "waiting": self._host.waiting, "refused": refused, "failed callbacks": self._failed}
+
+
+def _check(on_state: object, name: object, max_bytes: object, patience: object) -> None:
+    if on_state is not None and not callable(on_state):
+        raise ValueRefusedError(f"StateMonitor: on_state: expected a function, got {type(on_state).__name__}")
+    if name is not None and not (isinstance(name, str) and len(name) <= MAX_NAME):
+        raise ValueRefusedError(f"StateMonitor: name: expected text of at most {MAX_NAME} characters, got {name!r:.50}")
+    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
+        raise ValueRefusedError(f"StateMonitor: max_bytes: expected a positive integer, got {max_bytes!r}")
+    if isinstance(patience, bool) or not isinstance(patience, (int, float)) or not 0 <= patience < math.inf:
+        raise ValueRefusedError(f"StateMonitor: patience: expected seconds from 0 on, got {patience!r}")
 
 
 def _is_of_numbers(state: Any) -> bool:

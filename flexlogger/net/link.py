@@ -142,6 +142,7 @@ class Link:
         self._context.term()
 
     def _drop(self) -> None:
-        self._socket.disable_monitor()
+        if not self._socket.closed:  # it is where no other could be had
+            self._socket.disable_monitor()
         self._events.close(0)
         self._socket.close()

@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import errno
 import fractions
 import itertools
 import json
@@ -27,8 +28,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from flexlogger import faults
 from flexlogger.errors import ServerError, ValueRefusedError
 from flexlogger.monitor.state_monitor import StateMonitor
+from flexlogger.net.link import Link
 from tests.net.road import Road
 
 
@@ -303,6 +306,38 @@ def test_a_callback_takes_the_states_and_one_that_raises_is_told_once(caplog: py
     assert caplog.text.count("ZeroDivisionError: odd") == 1
 
 
+def test_a_callback_that_asks_to_exit_has_failed_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        StateMonitor("host", port=0, on_state=lambda state: sys.exit(3)) as host,
+        StateMonitor("client", port=host.port) as client,
+    ):
+        for number in range(3):
+            client.put({"n": number})
+        assert client.end(timeout=20)
+        wait_for(lambda: host.status()["failed callbacks"] == 3, "the last state")
+    assert caplog.text.count("SystemExit: 3") == 1
+
+
+def test_a_client_goes_on_after_an_error_of_its_own(host: StateMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more files can be opened for a while: neither sending nor connecting anew works."""
+    monkeypatch.setattr("flexlogger.monitor.client.BEAT_S", 0.01)
+    with StateMonitor("client", port=host.port) as client:
+        client.put({"n": 0})
+        assert host.get(timeout=20) == {"n": 0}
+        with monkeypatch.context() as trouble:
+            trouble.setattr(Link, "wait", _too_many_files)
+            trouble.setattr("flexlogger.net.link.new_socket", _too_many_files)
+            wait_for(lambda: len(faults.seen) >= 6, "the third time")
+            client.put({"n": 1})
+        assert host.get(timeout=20) == {"n": 1}
+        assert client.end(timeout=20)
+    faults.forget()
+
+
+def _too_many_files(*_: object) -> None:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
 def test_the_end_of_all_clients_ends_the_iteration(host: StateMonitor) -> None:
     for name in ("a", "b"):
         client = StateMonitor("client", port=host.port).start()
@@ -331,6 +366,26 @@ def test_a_forked_child_is_a_client_of_its_own(host: StateMonitor) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert seen == {"parent", "child"}
         assert {one["name"] for one in host.status()["clients"].values()} == {"parent", f"parent/{pid}"}
+
+
+def test_a_child_of_multiprocessing_sends_what_it_put(host: StateMonitor) -> None:
+    script = """
+        import multiprocessing, sys
+        from flexlogger.monitor.state_monitor import StateMonitor
+        client = StateMonitor("client", port=int(sys.argv[1])).start()
+        children = [multiprocessing.get_context("fork").Process(target=client.put, args=({"n": n},)) for n in range(3)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+        sys.exit(any(child.exitcode for child in children))
+    """
+    trainer = process(script, host.port)
+    assert sorted(host.get(timeout=30)["n"] for _ in range(3)) == [0, 1, 2]
+    with contextlib.suppress(TimeoutError):
+        host.get(timeout=0)  # done with the last
+    assert trainer.communicate(timeout=60) == ("", "")
+    assert trainer.returncode == 0
 
 
 def test_a_host_stays_with_the_process_that_made_it(host: StateMonitor) -> None:
@@ -520,6 +575,13 @@ def test_a_monitor_needs_no_torch() -> None:
         ({"mode": "client", "host": "a b"}, "host: expected a host name"),
         ({"mode": "client", "when_full": "drop_old"}, "did you mean 'drop_oldest'"),
         ({"mode": "client", "on_state": print}, "give it to the host"),
+        ({"mode": "host", "on_state": 3}, "on_state: expected a function, got int"),
+        ({"mode": "client", "name": "x" * 300}, "name: expected text of at most 200 characters, got 'xxx"),
+        ({"mode": "client", "name": 5}, "name: expected text"),
+        ({"mode": "client", "max_bytes": 0}, "max_bytes: expected a positive integer, got 0"),
+        ({"mode": "client", "max_bytes": "1"}, "max_bytes: expected a positive integer, got '1'"),
+        ({"mode": "client", "patience": -1}, "patience: expected seconds from 0 on, got -1"),
+        ({"mode": "client", "patience": math.nan}, "patience: expected seconds from 0 on, got nan"),
     ],
 )
 def test_what_is_refused(arguments: dict[str, Any], message: str) -> None:

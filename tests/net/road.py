@@ -50,8 +50,7 @@ class Road:
 
     def back(self) -> None:
         """It can be travelled again; those who were on it when it vanished are gone."""
-        self._call(self._reset())
-        self._open = True
+        self._call(self._come_back())
 
     # ---- in its thread
 
@@ -106,6 +105,11 @@ class Road:
     async def _reset(self) -> None:
         for writer in list(self._writers):
             _reset(writer)
+
+    async def _come_back(self) -> None:
+        """At once: nobody may come between whose first words are lost and whose next ones are not."""
+        self._open = True
+        await self._reset()
 
     async def _end(self) -> None:
         assert self._listener is not None
