@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import textwrap
@@ -58,12 +57,6 @@ def train(stat: FlexLogger, steps: int = 300) -> None:
 def on_disk(folder: Path, name: str = "train") -> list[tuple[float, float]]:
     found = RunReader(folder).series(name)
     return list(zip(found.steps.tolist(), found.values.tolist(), strict=True))
-
-
-@pytest.fixture
-def env(request: pytest.FixtureRequest) -> str:
-    """A name of the test's own on the session's server."""
-    return re.sub(r"[^\w-]+", "-", request.node.name.removeprefix("test_")).strip("-")[-60:].strip("-_")
 
 
 # ---- what is logged and shown
