@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 
 from flexlogger import FlexLogger
 from flexlogger.runs.card import read_card
-from tests.end_to_end.scripts import read_run, run, start
+from flexlogger.runs.find import find_run
+from tests.end_to_end.scripts import start
 from tests.end_to_end.windows import points
 from tests.pipe.places import Place
 
@@ -112,19 +114,9 @@ def test_a_killed_run_that_is_resumed_shows_both_halves(begin: Begin, place: Pla
     assert (card.status, card.resumed, card.last_step, card.summary["a"]) == ("finished", 1, 99, 99.0)
 
 
-def test_the_owner_draws_what_a_second_process_logs_into_its_run(begin: Begin, place: Place, env: str) -> None:
-    owner = begin("stat = logger('a')" + LOG.format(0, 5, "a") + "told(); wait()")
-    owner.hear()
-    other = begin("stat = logger('b')" + LOG.format(0, 7, "b") + "told(); wait()")
-    other.hear()
-    eventually(lambda: points(place.server.url, env, "loss"), {"a": series(0, 5), "b": series(0, 7)})
-    other.go_on()
-    other.end()
-    owner.go_on()
-    owner.end()
-
-
-def test_a_waiting_process_takes_over_from_an_owner_that_was_killed(begin: Begin, place: Place, env: str) -> None:
+def test_the_owner_draws_what_a_second_process_logs_which_takes_over_when_it_is_killed(
+    begin: Begin, place: Place, env: str, tmp_path: Path
+) -> None:
     owner = begin("stat = logger('a')" + LOG.format(0, 5, "a") + "assert stat.flush()\ntold(); wait()")
     owner.hear()
     heir = begin(
@@ -135,11 +127,13 @@ def test_a_waiting_process_takes_over_from_an_owner_that_was_killed(begin: Begin
         + "assert stat.flush()\ntold(); wait()"
     )
     heir.hear()
+    eventually(lambda: points(place.server.url, env, "loss"), {"a": series(0, 5), "b": series(0, 5)})
     owner.kill()
     heir.hear()
     assert points(place.server.url, env, "loss") == {"a": series(0, 5), "b": series(0, 9)}
     heir.go_on()
     assert "this process draws it now" in heir.end()
+    eventually(lambda: find_run(place.folder(tmp_path / "default" / env), Path()).status, "finished")
 
 
 def test_who_ends_last_draws_what_the_owner_no_longer_could(begin: Begin, place: Place, env: str) -> None:
@@ -163,57 +157,30 @@ def test_another_live_run_in_the_same_windows_gets_windows_of_its_own(
 ) -> None:
     owner = begin("stat = logger('a')" + LOG.format(0, 5, "a") + "stat.flush()\ntold(); wait()")
     owner.hear()
-    beside = f"{env}-2"
+    values = count(-1.0, -1.0)
 
-    def shown(run: str, uid: str) -> None:
-        """Where a run of this process is drawn."""
+    def log(run: str, uid: str) -> None:
+        """A run of this process is drawn as `uid`; it knows that itself where no monitor chooses."""
         meters = {"a": {"type": "LastValueMeter", "target": "loss"}}
         with FlexLogger({"loss": {}}, meters, run=f"{run}-{env}", env=env, dir=tmp_path, **place.settings) as stat:
-            stat.add(a=-1.0)
+            stat.add(a=(value := next(values)))
             stat.log(0)
             assert stat.flush()
-            if place.word != "tcp":
-                assert stat.uid == uid
+            assert stat.uid == (env if place.word == "tcp" else uid)
+        assert points(place.server.url, env, "loss", uid) == {"a": [(0, value)]}
 
-    shown("other", beside)
-    assert points(place.server.url, env, "loss", beside) == {"a": [(0, -1.0)]}
+    log("other", f"{env}-2")
+    told = [record.getMessage() for record in caplog.records if f"'{env}-2'" in record.getMessage()]
+    assert len(told) == (0 if place.word == "tcp" else 1)  # there the monitor says so
+    caplog.clear()
+    log("other", f"{env}-2")
     assert points(place.server.url, env, "loss") == {"a": series(0, 5)}
-
-
-def test_what_forked_workers_log_is_drawn_while_they_run(begin: Begin, place: Place, env: str) -> None:
-    main = begin("""
-import os
-stat = logger("a", "seen")
-stat.add(a=1.0); stat.log(0)
-pid = os.fork()
-if pid == 0:
-    for n in range(10):
-        stat.add(seen=float(n)); stat.log(n)
-    stat.flush()
-    told("worker"); wait()
-    os._exit(0)
-os.waitpid(pid, 0)
-""")
-    main.hear("worker")
-    eventually(lambda: points(place.server.url, env, "loss").get("seen"), series(0, 10))
-    main.go_on()
-    main.end()
-
-
-def test_a_resumed_run_hides_what_it_does_again_and_keeps_it_in_the_log(tmp_path: Path, place: Place, env: str) -> None:
-    body = given(place, env) + HEAD
-    run(body + "stat = logger('a')" + LOG.format(0, 20, "a"), tmp_path)
-    run(
-        body + "stat = logger('a', resume_step=10)" + "\nfor n in range(3):\n    stat.add(a=-1.0); stat.log()",
-        tmp_path,
-    )
-    segments = read_run(tmp_path / "default" / env)
-    expected = [*series(0, 10), *((n, -1.0) for n in (10, 11, 12))]
-    assert points(place.server.url, env, "loss") == {"a": expected}
-    assert [step for s in segments for step, _ in s.series("a")] == [*range(20), 10, 11, 12]
-    card = read_card(tmp_path / "default" / env)
-    assert card is not None
-    assert card.last_step == 12
+    owner.go_on()
+    owner.end()
+    log("other", f"{env}-2")  # a run that is taken up again keeps its windows
+    assert points(place.server.url, env, "loss") == {"a": series(0, 5)}
+    log("third", env)
+    assert not caplog.records
 
 
 @pytest.mark.chaos  # it takes as long as a heart may miss its beats
