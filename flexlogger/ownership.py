@@ -57,7 +57,7 @@ class Ownership:
 
     def _take_windows(self) -> None:
         before = self._drawn_before()
-        for uid in _candidates(self._wanted, before):
+        for uid in candidates(self._wanted, before):
             claims = [_hold(self._path(server, uid), self._run, self) for server in self._servers]
             held = [claim for claim in claims if claim is not None]
             if len(held) == len(claims):
@@ -97,7 +97,8 @@ class Ownership:
             _drop(claim, self)
 
 
-def _candidates(uid: str, before: str | None) -> Iterator[str]:
+def candidates(uid: str, before: str | None) -> Iterator[str]:
+    """What a run that asks for `uid` may be drawn as, best first; `before` is what it was drawn as beside that."""
     if before is not None:
         yield before
     yield uid

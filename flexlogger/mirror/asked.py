@@ -8,6 +8,7 @@ from itertools import count
 
 import msgspec
 
+from flexlogger.answer import Answer
 from flexlogger.mirror.parts import State
 
 
@@ -17,7 +18,7 @@ class Asked(msgspec.Struct):
     number: int
     state: State
     shown: bool
-    done: threading.Event
+    done: Answer
     sent: bool = False
 
 
@@ -28,13 +29,23 @@ class Waiting:
         self._asked: list[Asked] = []
         self._lock = threading.Lock()
         self._numbers = count(1)
+        self._over = False
 
-    def add(self, state: State, shown: bool) -> threading.Event:
-        """Somebody waits from now on, until the event is set."""
+    def add(self, state: State, shown: bool) -> Answer:
+        """Somebody waits from now on, until the answer is set."""
         with self._lock:
-            asked = Asked(next(self._numbers), state, shown, threading.Event())
+            asked = Asked(next(self._numbers), state, shown, Answer())
             self._asked.append(asked)
+            if self._over:
+                asked.done.give_up()
         return asked.done
+
+    def give_up(self) -> None:
+        """Nothing is sent any more: nobody waits any longer."""
+        with self._lock:
+            self._over = True
+            for asked in self._asked:
+                asked.done.give_up()
 
     def start_over(self) -> None:
         """What was asked over an old connection has to be asked again."""

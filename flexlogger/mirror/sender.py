@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import structs
 
 from flexlogger import faults
+from flexlogger.answer import Answer
 from flexlogger.errors import WireError
 from flexlogger.mirror import protocol
 from flexlogger.mirror.asked import Waiting
@@ -96,8 +97,8 @@ class Sender:
         """Something was written."""
         self._bell.ring()
 
-    def ask(self, shown: bool = False) -> threading.Event:
-        """Ask for all that is in the folder now to be there, with `shown` to be drawn; the event tells when it is."""
+    def ask(self, shown: bool = False) -> Answer:
+        """Ask for all that is in the folder now to be there, with `shown` to be drawn; the answer tells when it is."""
         done = self._waiting.add(self._parts.now(), shown)
         self._bell.ring()
         return done
@@ -144,6 +145,7 @@ class Sender:
             except Exception as error:
                 faults.swallow("sending the run log", error)
                 self._refused(f"an error of our own ({type(error).__name__})")
+        self._waiting.give_up()
         link.close(GOODBYE_S)
         self._bell.close()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from flexlogger.answer import Answer
 from flexlogger.records import Item
 
 
@@ -53,14 +54,11 @@ class Outlet(Protocol):
     def catch_up(self, path: Path, end: int) -> None:
         """Begin with what the log at `path` holds up to byte `end`. Called before the first `offer`."""
 
-    def ask(self) -> threading.Event:
-        """Ask for all that was offered to be shown now; the event tells when it is. Never waits."""
-
-    def wait(self, asked: threading.Event, timeout: float) -> bool:
-        """Wait for what `ask` returned."""
+    def ask(self) -> Answer:
+        """Ask for all that was offered to be shown now; what is returned tells when it is. Never waits."""
 
     def stop(self) -> None:
-        """Release everything without showing what is left. Never waits."""
+        """Release everything without showing what is left; nobody waits for it any longer. Never waits."""
 
     def close(self, timeout: float) -> bool:
         """Show what is left and release everything; False where not all was shown."""

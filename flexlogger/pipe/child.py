@@ -20,6 +20,7 @@ from typing import Literal, cast
 import msgspec
 
 from flexlogger import faults
+from flexlogger.answer import Answer
 from flexlogger.config.model import Dashboard, SinkConfig
 from flexlogger.pipe import words
 from flexlogger.pipe.words import Ask, Drop, Fault, Health, Lines, Order, Over, Shown, Told
@@ -87,7 +88,7 @@ class Child:
         self._obituary = Obituary(self._folder, order.trainer)
         self._last_word = View(self._obituary, "card", tail=self._tail("first"))
         self._views: dict[int, View] = dict(enumerate(self._open()))
-        self._asked: list[tuple[Ask, threading.Event | None]] = []
+        self._asked: list[tuple[Ask, Answer | None]] = []
         self._more = False
         self._watch_at = 0.0
         self._well: list[bool] = []
@@ -121,18 +122,18 @@ class Child:
                 self._last_word.stop()
                 return False
         self._more = self._log.read_on([self._last_word, *self._views.values()], PIECES)
-        self._asked = [(ask, event) for ask, event in map(self._on, self._asked) if not self._answered(ask, event)]
+        self._asked = [(ask, answer) for ask, answer in map(self._on, self._asked) if not self._answered(ask, answer)]
         return True
 
-    def _on(self, asked: tuple[Ask, threading.Event | None]) -> tuple[Ask, threading.Event | None]:
-        ask, event = asked
+    def _on(self, asked: tuple[Ask, Answer | None]) -> tuple[Ask, Answer | None]:
+        ask, answer = asked
         view = self._views.get(ask.view)
-        if event is None and view is not None and self._log.offset >= ask.end:
-            event = view.ask()
-        return ask, event
+        if answer is None and view is not None and self._log.offset >= ask.end:
+            answer = view.ask()
+        return ask, answer
 
-    def _answered(self, ask: Ask, event: threading.Event | None) -> bool:
-        if event is None or not event.is_set():
+    def _answered(self, ask: Ask, answer: Answer | None) -> bool:
+        if answer is None or not answer.wait(0.0):  # one that was given up is the trainer's to know of
             return ask.view not in self._views
         self._say(Shown(ask.number))
         return True

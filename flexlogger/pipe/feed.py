@@ -171,10 +171,10 @@ class Feed:
     # ---- the end
 
     def flush_views(self, timeout: float) -> bool:
-        """Wait until every view shows what was delivered to it."""
+        """Wait until every view shows what was delivered to it, those aside that are let go of meanwhile."""
         deadline = time.monotonic() + timeout
         asked = [(view, view.ask()) for view in self.views]
-        shown = [view.wait(event, max(0.0, deadline - time.monotonic())) for view, event in asked]
+        shown = [answer.wait(max(0.0, deadline - time.monotonic())) or view not in self.views for view, answer in asked]
         return all(shown)
 
     def add_view(self, view: Outlet) -> None:

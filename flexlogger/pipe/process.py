@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from flexlogger import faults
+from flexlogger.answer import Answer
 from flexlogger.net.bell import Bell
 from flexlogger.pipe import words
 from flexlogger.pipe.words import Ask, Drop, Fault, Health, Lines, Order, Over, Shown, Told
@@ -62,7 +63,7 @@ class ViewsProcess:
         self._health: dict[int, dict[str, Any]] = {}
         self._problem = ""
         self._numbers = count()
-        self._asked: dict[int, tuple[Ask, threading.Event]] = {}
+        self._asked: dict[int, tuple[Ask, Answer]] = {}
         self._to_say: list[msgspec.Struct] = []
         self._lock = threading.Lock()
         self._bell = Bell()
@@ -78,10 +79,13 @@ class ViewsProcess:
 
     # ---- called by the views
 
-    def ask(self, index: int) -> threading.Event:
-        """Ask one view to show everything; the event tells when it does."""
-        asked, done = Ask(next(self._numbers), index, self.log_end), threading.Event()
+    def ask(self, index: int) -> Answer:
+        """Ask one view to show everything; what is returned tells when it does."""
+        asked, done = Ask(next(self._numbers), index, self.log_end), Answer()
         with self._lock:
+            if index not in self._left:
+                done.give_up()
+                return done
             self._asked[asked.number] = asked, done
             self._to_say.append(asked)
         self._bell.ring()
@@ -94,7 +98,9 @@ class ViewsProcess:
                 return
             self._left.discard(index)
             self._end_by = self._clock() + seconds + END_S
-            self._asked = {number: asked for number, asked in self._asked.items() if asked[0].view != index}
+            given_up = [number for number, (asked, _) in self._asked.items() if asked.view == index]
+            for number in given_up:
+                self._asked.pop(number)[1].give_up()
             self._to_say += [Drop(index, seconds)] if self._left else [Drop(index, seconds), Over()]
         self._bell.ring()
 

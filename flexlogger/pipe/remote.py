@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flexlogger.answer import Answer
 from flexlogger.pipe.process import ViewsProcess
 from flexlogger.records import Item
 
@@ -31,17 +32,13 @@ class RemoteView:
         """Begin with what the log holds up to byte `end`."""
         self._process.log_end = end
 
-    def ask(self) -> threading.Event:
-        """Ask for all that was offered to be shown now; the event tells when it is."""
+    def ask(self) -> Answer:
+        """Ask for all that was offered to be shown now; what is returned tells when it is."""
         return self._process.ask(self._index)
-
-    def wait(self, asked: threading.Event, timeout: float) -> bool:
-        """Wait for what `ask` returned."""
-        return asked.wait(timeout)
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was offered so far is shown."""
-        return self.wait(self.ask(), timeout)
+        return self.ask().wait(timeout)
 
     def stop(self) -> None:
         """Stop without showing what is left. Never waits."""
@@ -51,9 +48,9 @@ class RemoteView:
         """Show what is left, for at most `timeout` seconds (`AWAY_S` where the server is away), and stop."""
         deadline = time.monotonic() + timeout
         asked = self.ask()
-        shown = self.wait(asked, min(timeout, AWAY_S))
+        shown = asked.wait(min(timeout, AWAY_S))
         if not shown and self.status()["failures"] == 0:
-            shown = self.wait(asked, max(0.0, deadline - time.monotonic()))
+            shown = asked.wait(max(0.0, deadline - time.monotonic()))
         self._process.drop(self._index, max(0.1, deadline - time.monotonic()) if shown else 0.0)
         self._process.join(max(0.1, deadline - time.monotonic()))
         return shown

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flexlogger.answer import Answer
 from flexlogger.mirror.sender import Sender
 from flexlogger.net.keys import ClientKeys
 from flexlogger.records import Item
@@ -39,17 +40,13 @@ class TcpView:
         """All there is in the folder is sent anyway."""
         self._sender.wake()
 
-    def ask(self) -> threading.Event:
-        """Ask for all that is in the log to be shown there now; the event tells when it is."""
+    def ask(self) -> Answer:
+        """Ask for all that is in the log to be shown there now; what is returned tells when it is."""
         return self._sender.ask(shown=True)
-
-    def wait(self, asked: threading.Event, timeout: float) -> bool:
-        """Wait for what `ask` returned."""
-        return asked.wait(timeout)
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was offered so far is shown."""
-        return self.wait(self.ask(), timeout)
+        return self.ask().wait(timeout)
 
     def stop(self) -> None:
         """Send no more; what is left stays in the folder. Never waits."""
@@ -62,9 +59,9 @@ class TcpView:
         """
         deadline = time.monotonic() + timeout
         asked = self.ask()
-        shown = self.wait(asked, min(timeout, AWAY_S))
+        shown = asked.wait(min(timeout, AWAY_S))
         while not shown and self._answers() and (left := deadline - time.monotonic()) > 0:
-            shown = self.wait(asked, min(left, AWAY_S))
+            shown = asked.wait(min(left, AWAY_S))
         self._sender.stop()
         if not self.runs_in(threading.current_thread()):
             self._sender.join(max(0.5, deadline - time.monotonic()))

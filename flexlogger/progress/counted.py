@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from flexlogger.answer import Answer
+
 LOG_S = 1.0
 """The speed is logged about so often, as that of the time since."""
 
@@ -120,15 +122,11 @@ class LastValues:
     def catch_up(self, path: object, end: int) -> None:
         """What was logged before is of no interest."""
 
-    def ask(self) -> threading.Event:
+    def ask(self) -> Answer:
         """Everything is known as soon as it is offered."""
-        asked = threading.Event()
-        asked.set()
-        return asked
-
-    def wait(self, asked: threading.Event, timeout: float) -> bool:
-        """Nothing has to be waited for."""
-        return True
+        answer = Answer()
+        answer.set()
+        return answer
 
     def stop(self) -> None:
         """Nothing is held open."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flexlogger import faults
+from flexlogger.answer import Answer
 from flexlogger.errors import SinkError
 from flexlogger.records import Item
 from flexlogger.sinks.base import Sink
@@ -66,9 +67,10 @@ class View:
         self._flushes = 0
         self._taking: Iterator[Sequence[Item]] | None = None
         self._refused: Sequence[Item] | None = None
-        self._asked: list[threading.Event] = []
+        self._asked: list[Answer] = []
         self._hurry = False
         self._stopping = False
+        self._over = False
         self._thread = threading.Thread(target=self._run, name=f"flexlogger-{name}", daemon=True)
         self._thread.start()
 
@@ -82,30 +84,28 @@ class View:
         """Begin with what the log at `path` holds up to byte `end`. Called before the first `offer`."""
         self._handover.catch_up(path, end)
 
-    def ask(self) -> threading.Event:
-        """Ask for all that was offered to be shown now; the event tells when it is. Earns one try at once."""
-        asked = threading.Event()
+    def ask(self) -> Answer:
+        """Ask for all that was offered to be shown now; what is returned tells when it is. Earns one try at once."""
+        answer = Answer()
         with self._lock:
-            self._asked.append(asked)
+            if self._over:
+                answer.give_up()
+            self._asked.append(answer)
             self._hurry = True
         self._wake.set()
-        return asked
-
-    def wait(self, asked: threading.Event, timeout: float) -> bool:
-        """Wait for what `ask` returned."""
-        return self._thread.is_alive() and asked.wait(timeout)
+        return answer
 
     def flush(self, timeout: float) -> bool:
         """Wait until the sink shows everything offered so far."""
-        return self.wait(self.ask(), timeout)
+        return self.ask().wait(timeout)
 
     def close(self, timeout: float) -> bool:
         """Show what is left, for at most `timeout` seconds (`AWAY_S` where the server is away), and stop."""
         deadline = time.monotonic() + timeout
         asked = self.ask()
-        shown = self.wait(asked, min(timeout, AWAY_S))
+        shown = asked.wait(min(timeout, AWAY_S))
         if not shown and self._failures == 0:
-            shown = self.wait(asked, max(0.0, deadline - time.monotonic()))
+            shown = asked.wait(max(0.0, deadline - time.monotonic()))
         self._stopping = True
         self._wake.set()
         if shown and not self.runs_in(threading.current_thread()):
@@ -150,6 +150,10 @@ class View:
                 self._step()
             except Exception as error:
                 faults.swallow(f"the {self.name} view", error)
+        with self._lock:
+            self._over = True
+            for answer in self._asked:
+                answer.give_up()
         try:
             self._sink.close()
         except Exception as error:

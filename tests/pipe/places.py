@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -95,6 +96,12 @@ def monitor(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> 
         yield running
         code, _, errors = running.stop()
         assert (code, errors) == (0, "")
+
+
+@pytest.fixture
+def env(request: pytest.FixtureRequest) -> str:
+    """A name of the test's own on the session's server."""
+    return re.sub(r"[^\w-]+", "-", request.node.name.removeprefix("test_")).strip("-")[-60:].strip("-_")
 
 
 @pytest.fixture(params=WORDS)

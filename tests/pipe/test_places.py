@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,6 @@ def train(stat: FlexLogger, steps: int = 300) -> None:
 def on_disk(folder: Path, name: str = "train") -> list[tuple[float, float]]:
     found = RunReader(folder).series(name)
     return list(zip(found.steps.tolist(), found.values.tolist(), strict=True))
-
-
-@pytest.fixture
-def env(request: pytest.FixtureRequest) -> str:
-    """A name of the test's own on the session's server."""
-    return re.sub(r"[^\w-]+", "-", request.node.name.removeprefix("test_")).strip("-")[-60:].strip("-_")
 
 
 # ---- what is logged and shown
@@ -231,6 +225,24 @@ def test_an_end_without_a_dashboard_takes_a_moment_and_says_what_to_do(
 
 
 # ---- other processes
+
+
+def test_a_flush_waits_for_no_dashboard_that_somebody_else_draws_now(
+    place: Place, env: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    nobody = {"pipe": "tcp://127.0.0.1:1"} if place.word == "tcp" else {"port": 1}
+    with FlexLogger({"loss": {}}, env=env, **{**place.settings, **nobody}) as stat:
+        stat.add(loss=0.5)
+        stat.log(0)
+        with ThreadPoolExecutor() as executor:
+            flushed = executor.submit(stat.flush, 600)
+            eventually(lambda: stat.status()["views"][place.view]["ok"], False)
+            claims = stat.session.drawing._ownership.claims  # type: ignore[union-attr]
+            stolen = claims[0].path.with_name("stolen.json")
+            stolen.write_bytes(b'{"token": "other", "beat": 1e12}')
+            stolen.replace(claims[0].path)  # as a process does that found this one asleep
+            assert flushed.result(60)
+        assert not stat.session.owner
 
 
 def test_a_forked_worker_logs_into_the_same_windows(place: Place, env: str) -> None:

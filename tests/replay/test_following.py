@@ -99,6 +99,21 @@ def test_live_runs_of_one_environment_do_not_share_windows(
     assert f"as '{env}-2': another live run draws the windows of '{env}'" in wall.told[-1]
 
 
+def test_a_run_keeps_the_windows_it_got_beside_another_one_over_a_restart(
+    tmp_path: Path, server: ServerProcess, env: str
+) -> None:
+    first, second = Run(tmp_path, "first", env), Run(tmp_path, "second", env)
+    first.log(10)
+    second.log(20)
+    for order in ([first, second], [second, first]):
+        wall = Wall(tmp_path, server)
+        for run in order:
+            wall.show(run)
+        assert points(server.url, env, "loss") == {"loss": series(0, 10)}
+        assert points(server.url, env, "loss", f"{env}-2") == {"loss": series(0, 20)}
+        assert wall.following.close(20)
+
+
 @pytest.mark.parametrize("gone", ["ended", "silent"])
 def test_a_run_that_is_over_makes_way_for_the_next(
     wall: Wall, tmp_path: Path, server: ServerProcess, env: str, gone: str
