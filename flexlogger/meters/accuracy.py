@@ -43,7 +43,7 @@ class AccuracyMeter(BaseMeter):
         right = _plainly_right(output, target)
         if right is None:
             right = _right(output, target)
-        elif right.is_cpu and len(right) <= FEW:
+        elif len(right) <= FEW and not on_device(right):
             self._here += right.tolist().count(True)
             self._n += len(right)
             return
