@@ -39,8 +39,8 @@ def _to_bytes(batch: torch.Tensor) -> torch.Tensor:
     top = 1.0 if batch.is_floating_point() else 255.0
     batch = batch.float()
     if batch.numel() and not on_device(batch):
-        low, high = (extreme.item() for extreme in batch.aminmax())
-        if low >= 0 and high <= top:  # so nothing is NaN; most pictures, and looking costs no wait here
+        least, largest = (extreme.item() for extreme in batch.aminmax())
+        if least >= 0 and largest <= top:  # so nothing is NaN; most pictures, and looking costs no wait here
             return batch.mul(255 / top).round().to(torch.uint8)
     each = tuple(range(1, batch.ndim))
     finite = batch.isfinite()
