@@ -48,12 +48,8 @@ class Draft:
         self.refused: list[tuple[str, int]] = []
         self.max_media = max_media
 
-    def take(self, channel: Channel) -> None:
-        """Add the outputs of a meter."""
-        for suffix, value in channel.meter.collect().items():
-            self._take_one(channel.name + suffix, value, channel.labels)
-
-    def _take_one(self, name: str, value: Any, labels: tuple[str, ...]) -> None:
+    def take(self, name: str, value: Any, labels: tuple[str, ...]) -> None:
+        """Add one output of a meter, whose `labels` name the entries of a vector."""
         if isinstance(value, float):
             self.values[name] = value
         elif isinstance(value, Payload):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from time import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from flexlogger import faults
 from flexlogger.channels import Channel, Draft
 from flexlogger.errors import UnknownNameError, ValueRefusedError, unknown
 from flexlogger.meters.base import ScalarMeter
+from flexlogger.meters.reduced import Reduced
 from flexlogger.pipe.thread import ThreadPipe
 from flexlogger.readback import Readback
 from flexlogger.records import Record, Step, weight
@@ -38,20 +40,23 @@ class Intake:
         self._refused: dict[str, int] = {}
 
     def _measure_with(self, channels: dict[str, Channel], strict: bool, max_media: int) -> None:
-        """Decide here what each name's floats are pushed into, so that `add` and `log` run straight."""
+        """Decide here what each name's floats are pushed into, and whom `log` has to ask, so that both run straight."""
         self._channels = channels
         self._strict = strict
         self._max_media = max_media
         self._push = {}
         self._singles: list[tuple[str, list[float], ScalarMeter]] = []
-        self._others: list[Channel] = []
+        self._asked: list[Channel] = []  # may have something to log without an `add` that was noted
+        self._fed: dict[str, Channel] = {}  # the rest, where there was one
         for name, channel in channels.items():
             meter = channel.meter
-            self._push[name] = meter.buffer.append if isinstance(meter, ScalarMeter) else meter.add
+            self._push[name] = meter.buffer.append if isinstance(meter, ScalarMeter) else partial(self._feed, channel)
             if isinstance(meter, ScalarMeter) and meter.single and not meter.windowed:
                 self._singles.append((name, meter.buffer, meter))
-            else:
-                self._others.append(channel)
+            elif isinstance(meter, ScalarMeter | Reduced) or meter.windowed:
+                self._asked.append(channel)
+            elif not meter.empty:
+                self._fed[name] = channel
 
     # ---- add
 
@@ -89,13 +94,25 @@ class Intake:
     stat = add
 
     def _add_one(self, name: str, value: Any) -> None:
-        meter = self._channels[name].meter
+        channel = self._channels[name]
+        meter = channel.meter
+        if not isinstance(meter, ScalarMeter):
+            self._fed[name] = channel
+        elif value.__class__ is torch.Tensor and not value.ndim and value.is_cpu:
+            number = value.item()  # the loss of nearly every loop; all that follows costs several times as much
+            if number.__class__ is float:
+                self._push[name](number)
+                return
         if isinstance(value, (list, tuple)):
             meter.add(*value)
         elif isinstance(value, dict):
             meter.add(**value)
         else:
             meter.add(value)
+
+    def _feed(self, channel: Channel, value: Any) -> None:
+        self._fed[channel.name] = channel
+        channel.meter.add(value)
 
     def _add_rest(self, values: Mapping[str, Any], stranger: str) -> None:
         """Tell about a name nobody declared; where that is allowed, go on behind it."""
@@ -141,8 +158,15 @@ class Intake:
             elif buffer or meter.count:
                 several = several or []
                 several.append(self._channels[name])
-        if several or self._others:
-            self._log_rest(step, now, values, (several or []) + self._others)
+        for channel in self._asked:
+            if not channel.meter.empty:
+                several = several or []
+                several.append(channel)
+        if self._fed:
+            several = [*(several or ()), *self._fed.values()]
+            self._fed = {}
+        if several:
+            self._log_rest(step, now, values, several)
         elif values:
             self._last.update(values)
             if self._readback.pending or len(values) > _WIDE:
@@ -160,12 +184,26 @@ class Intake:
     def _log_rest(
         self, step: Step, now: float, values: dict[str, float], channels: list[Channel], reset: bool = True
     ) -> None:
-        draft = Draft(values, self._max_media)
+        draft = None
         for channel in channels:
-            if not channel.meter.empty:
-                draft.take(channel)
-                if reset and not channel.meter.windowed:
-                    channel.meter.reset()
+            meter = channel.meter
+            if meter.empty:
+                continue
+            for suffix, value in meter.collect().items():
+                if value.__class__ is float:
+                    values[channel.name + suffix] = value
+                else:
+                    draft = draft or Draft(values, self._max_media)
+                    draft.take(channel.name + suffix, value, channel.labels)
+            if reset and not meter.windowed:
+                meter.reset()
+        if draft is not None:
+            self._send_draft(step, now, draft)
+        elif values:
+            self._last.update(values)
+            self._send(Record(step, now, values))
+
+    def _send_draft(self, step: Step, now: float, draft: Draft) -> None:
         for name, size in draft.refused:
             self._refuse(name, size)
         self._last.update(draft.values)

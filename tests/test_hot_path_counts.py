@@ -8,11 +8,15 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from flexlogger import FlexLogger
 from flexlogger.pipe.feed import Feed
@@ -33,6 +37,27 @@ def stat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlexLogger
         logger.flush()
         yield logger
         train(logger, 10**6, 1)  # the worker goes round again at once only where it has found something
+
+
+Classifier = Callable[[int], FlexLogger]
+
+
+@pytest.fixture
+def classifier() -> Iterator[Classifier]:
+    """Makes loggers of a loss, an accuracy, and some confusion matrices."""
+    with ExitStack() as stack:
+
+        def make(matrices: int) -> FlexLogger:
+            meters: dict[str, Any] = {
+                "train_loss": {"type": "AverageValueMeter"},
+                "train_acc": {"type": "AccuracyMeter"},
+            }
+            meters |= {f"confusion_{i}": {"type": "ConfusionMeter", "opts": {"k": 10}} for i in range(matrices)}
+            plots = {name: {"type": "heatmap" if "confusion" in name else "line"} for name in meters}
+            meters = {name: {**meter, "target": name} for name, meter in meters.items()}
+            return stack.enter_context(FlexLogger(plots, meters, sinks=[MemorySink()]))
+
+        yield make
 
 
 def train(stat: FlexLogger, first: int, steps: int) -> None:
@@ -107,6 +132,54 @@ def test_add_and_log_call_only_these(stat: FlexLogger) -> None:
         "builtins.len",
         "type.fromkeys",
     } | {"sys.setprofile"}, watched.calls
+
+
+class Operations(TorchDispatchMode):
+    """Notes the operations torch is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(func._schema.name)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_classifiers_step_asks_torch_for_no_more_than_it_must(classifier: Classifier) -> None:
+    """One read for the loss, two operations for the accuracy: between steps each takes ten times as long as usual."""
+    stat = classifier(0)
+    output, target = torch.rand(32, 10, requires_grad=True), torch.randint(10, (32,))
+    loss = functional.cross_entropy(output, target)
+    with Operations() as asked:
+        stat.add({"train_loss": loss, "train_acc": [output, target]})
+        stat.log()
+    assert asked.names == ["aten::_local_scalar_dense", "aten::argmax", "aten::eq"]
+    assert stat.last("train_acc") == float((output.argmax(1) == target).float().mean())
+
+
+def test_meters_that_rest_cost_a_step_nothing(classifier: Classifier) -> None:
+    """What is measured once an epoch is not asked for after every step."""
+    few, many = (calls_of_a_step(classifier(resting)) for resting in (1, 20))
+    assert few == many
+
+
+def calls_of_a_step(stat: FlexLogger) -> int:
+    count = 0
+
+    def called(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    gc.disable()
+    sys.setprofile(called)
+    try:
+        stat.add({"train_loss": 0.5})
+        stat.log()
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return count
 
 
 def test_submit_makes_no_system_call_and_takes_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

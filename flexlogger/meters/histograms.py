@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import numpy as np
 import torch
+
+from flexlogger.meters.tensors import on_device
 
 BINS = 64
 _CHUNK = 2**22  # values counted at a time: bounds the memory for their bin numbers
@@ -21,6 +27,8 @@ def histogram(values: torch.Tensor, bins: int = BINS) -> torch.Tensor:
     wide = torch.float32 if values.device.type == "mps" else torch.float64
     flat = values.detach().reshape(-1)
     flat = flat if flat.dtype in (torch.float32, torch.float64) else flat.float()
+    if not on_device(flat) and flat.numel() <= _CHUNK and (counted := _by_numpy(flat.numpy(), bins)) is not None:
+        return torch.from_numpy(counted)
     low, high = _extremes(flat, wide)
     edges = low + (high - low) * torch.linspace(0, 1, bins + 1, dtype=wide, device=flat.device)
     counts = torch.zeros(bins + 2, dtype=torch.int64, device=flat.device)
@@ -30,6 +38,22 @@ def histogram(values: torch.Tensor, bins: int = BINS) -> torch.Tensor:
         counts.scatter_add_(0, place, torch.ones_like(place))
     counts[bins].zero_()
     return torch.stack([edges, counts[: bins + 1].to(wide)])
+
+
+def _by_numpy(flat: np.ndarray[Any, Any], bins: int) -> np.ndarray[Any, Any] | None:
+    """As `histogram`, in a third of the calls, since looking costs no wait here; None where the range overflows."""
+    finite = np.isfinite(flat)
+    flat = flat.astype(np.float64) if finite.all() else flat[finite].astype(np.float64)
+    low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    if not math.isfinite((high - low) * bins) or low == high:
+        return None
+    place = (flat - low) / (high - low) * bins
+    counts = np.bincount(place.astype(np.intp), minlength=bins + 1)
+    counts[bins - 1] += counts[bins]
+    counts[bins] = 0
+    return np.stack([low + (high - low) * np.arange(bins + 1) / bins, counts])
 
 
 def _extremes(flat: torch.Tensor, wide: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:

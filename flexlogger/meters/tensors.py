@@ -12,7 +12,7 @@ from flexlogger.errors import ValueRefusedError
 
 def on_device(tensor: torch.Tensor) -> bool:
     """Whether reading the tensor would wait for an accelerator."""
-    return tensor.device.type != "cpu"
+    return not tensor.is_cpu
 
 
 def widest(device: torch.device) -> torch.dtype:

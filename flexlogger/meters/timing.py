@@ -40,6 +40,8 @@ class _Timed(SumMeter):
         return self._clock() - self._start
 
     def _work(self) -> Number:
+        if len(self.buffer) == 1 and not self.count:
+            return self.buffer[0]
         return super()._result()
 
     def _result(self) -> Number:

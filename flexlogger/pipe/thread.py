@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from flexlogger import faults
+from flexlogger.alarm import Alarm
 from flexlogger.pipe.base import Outlet, Source
 from flexlogger.pipe.feed import Feed
 from flexlogger.records import ITEM_BYTES, Definition, Item, weight
@@ -65,7 +66,7 @@ class ThreadPipe:
         self._large_out = 0  # … and passed on (likewise)
         self._limit = self._before_waiting()
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._wake = Alarm()
         self._room = threading.Event()
         self._missed = 0  # waits in a row in which the worker took nothing
         self._worker: threading.Thread | None = None
@@ -126,7 +127,7 @@ class ThreadPipe:
             return
         self._room.clear()
         self._missed += 1  # until the worker takes something
-        self._wake.set()
+        self._wake.ring()
         self._room.wait(ROOM_S)
 
     # ---- the worker
@@ -138,8 +139,7 @@ class ThreadPipe:
 
     def _run(self) -> None:
         while not self._closed:
-            self._wake.wait(POLL_S)
-            self._wake.clear()
+            self._wake.sleep(POLL_S)
             try:
                 with self._lock:
                     while self._pass_on():
@@ -213,7 +213,7 @@ class ThreadPipe:
         barrier = Barrier(self._source)
         self._feed.try_now()
         self._queue.append(barrier)
-        self._wake.set()
+        self._wake.ring()
         if not barrier.reached.wait(timeout):
             return False
         return not views or self._feed.flush_views(max(0.0, deadline - time.monotonic()))
@@ -228,7 +228,7 @@ class ThreadPipe:
         written = idle or self.flush(timeout)
         self._closed = True
         self._limit = 0
-        self._wake.set()
+        self._wake.ring()
         if self._worker is not None:
             self._worker.join(max(0.1, deadline - time.monotonic()))
             if self._worker.is_alive():  # the disk hangs inside a write: the feed is not ours to touch

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flexlogger import faults
+from flexlogger.alarm import Alarm
 from flexlogger.answer import Answer
 from flexlogger.errors import SinkError
 from flexlogger.records import Item
@@ -17,6 +18,7 @@ from flexlogger.sinks.base import Sink
 from flexlogger.sinks.handover import Handover, History, Stage
 
 POLL_S = 0.1
+"""How often a view that is not due later looks whether there is something to show."""
 INTERVAL_S = 0.5
 """A sink is flushed at most this often …"""
 SHARE = 4
@@ -56,7 +58,7 @@ class View:
         self._patience = BACK_OFF_S[1] if patience is None else patience
         self._clock = clock
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._wake = Alarm()
         self._due = 0.0
         self._look_at = 0.0
         self._failures = 0
@@ -79,6 +81,8 @@ class View:
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
         """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log)."""
         self._handover.offer(batch, path, end)
+        if self._handover.crowded and self._refused is None:
+            self._wake.ring()
 
     def catch_up(self, path: Path, end: int) -> None:
         """Begin with what the log at `path` holds up to byte `end`. Called before the first `offer`."""
@@ -92,7 +96,7 @@ class View:
                 answer.give_up()
             self._asked.append(answer)
             self._hurry = True
-        self._wake.set()
+        self._wake.ring()
         return answer
 
     def flush(self, timeout: float) -> bool:
@@ -107,7 +111,7 @@ class View:
         if not shown and self._failures == 0:
             shown = asked.wait(max(0.0, deadline - time.monotonic()))
         self._stopping = True
-        self._wake.set()
+        self._wake.ring()
         if shown and not self.runs_in(threading.current_thread()):
             self._thread.join(max(0.1, deadline - time.monotonic()))
         return shown
@@ -115,7 +119,7 @@ class View:
     def stop(self) -> None:
         """Stop without showing what is left: somebody else draws it. Never waits."""
         self._stopping = True
-        self._wake.set()
+        self._wake.ring()
 
     def runs_in(self, thread: threading.Thread) -> bool:
         """True where `thread` is this view's own."""
@@ -144,8 +148,7 @@ class View:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._wake.wait(POLL_S)
-            self._wake.clear()
+            self._wake.sleep(max(POLL_S, self._due - self._clock()))
             try:
                 self._step()
             except Exception as error:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from flexlogger.errors import ServerError, ValueRefusedError
+from flexlogger.sinks import exchange
 
 CONNECT_S = 2.0
 ANSWER_S = 5.0
@@ -31,8 +32,13 @@ class Address(msgspec.Struct, frozen=True):
     base: str = ""
 
     def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}{self.base}"
+
+    @property
+    def netloc(self) -> str:
+        """Host and port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.base}"
+        return f"{host}:{self.port}"
 
 
 def address(server: str, port: int | None) -> Address:
@@ -75,6 +81,7 @@ class Connection:
         self._headers = {"Content-Type": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+        self._host = ""
         self._http: http.client.HTTPConnection | None = None
 
     def open(self) -> int:
@@ -97,6 +104,7 @@ class Connection:
         kind = http.client.HTTPSConnection if self.where.scheme == "https" else http.client.HTTPConnection
         connection = kind(self.where.host, self.where.port, timeout=CONNECT_S)
         try:
+            self._host = self.where.netloc.encode("idna").decode()
             connection.connect()
         except (OSError, UnicodeError) as error:
             raise ServerError(f"no dashboard server answers at {self.where} ({_reason(error)})") from error
@@ -111,19 +119,20 @@ class Connection:
         assert self._http is not None
         content = _encoded(body)
         try:
-            self._http.request("POST", self.where.base + path, content, self._headers)
-            response = self._http.getresponse()
-            answer = response.read()
+            self._http.sock.sendall(exchange.request(self.where.base + path, self._host, self._headers, content))
+            status, answer, goes_on = exchange.answer(self._http.sock)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise ServerError(f"the dashboard server at {self.where} does not answer ({_reason(error)})") from error
         except ValueError:
             self.close()
             raise ServerError(f"the dashboard server at {self.where} cannot be asked: check server and token") from None
-        if response.status in (401, 403):
-            raise ServerError(f"the dashboard server at {self.where} refused us ({response.status}): check the token")
-        if response.status != 200:
-            raise RefusedError(f"the dashboard server at {self.where} answered {path} with status {response.status}")
+        if not goes_on:
+            self.close()
+        if status in (401, 403):
+            raise ServerError(f"the dashboard server at {self.where} refused us ({status}): check the token")
+        if status != 200:
+            raise RefusedError(f"the dashboard server at {self.where} answered {path} with status {status}")
         return answer
 
     def close(self) -> None:

@@ -84,7 +84,7 @@ class Call(Draft):
             payload = _payload(name, value)
         if payload.kind == "vector":
             self.vectors.add(name)
-        self._take_one(name, finish(payload), ())
+        self.take(name, finish(payload), ())
 
 
 class Later:

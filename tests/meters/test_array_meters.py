@@ -45,6 +45,8 @@ def test_empty_until_something_is_added(label: str) -> None:
         ("APMeter", {}, (torch.zeros(2, 2), torch.zeros(2, 2), [-1.0, 1.0])),
         ("mAPMeter", {}, (torch.zeros(2, 2), torch.zeros(2, 2), [1.0])),
         ("AccuracyMeter", {}, (torch.zeros(3), torch.zeros(3))),
+        ("AccuracyMeter", {}, (torch.zeros(3, 2, dtype=torch.complex64), torch.zeros(3))),
+        ("AccuracyMeter", {}, (torch.zeros(3, 2), torch.zeros(3, dtype=torch.complex64))),
         ("AccuracyMeter", {}, (torch.zeros(3, 1), torch.zeros(3))),
         ("AccuracyMeter", {}, (torch.zeros(3, 4), torch.zeros(2))),
         ("HistogramMeter", {}, ("x",)),
@@ -150,6 +152,17 @@ def test_accuracy_over_pixels_and_classes(shape: tuple[int, ...]) -> None:
     logits.add(scores, truth)
     classes.add(scores.argmax(1), truth)
     assert logits.value() == classes.value() == pytest.approx((scores.argmax(1) == truth).float().mean().item())
+
+
+@pytest.mark.parametrize("n", [1, 128, 129, 1000])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.int64])
+def test_accuracy_of_batches_of_any_size(n: int, dtype: torch.dtype) -> None:
+    g = torch.Generator().manual_seed(0)
+    scores, truth = (torch.randn(n, 4, generator=g) * 10).to(dtype), torch.randint(4, (n,), generator=g)
+    meter, sparse = make("AccuracyMeter"), make("AccuracyMeter")
+    meter.add(scores, truth)
+    sparse.add(scores.to_sparse(), truth)
+    assert meter.value() == sparse.value() == np.mean(scores.double().numpy().argmax(1) == truth.numpy())
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64])

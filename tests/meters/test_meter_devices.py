@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from flexlogger.errors import ValueRefusedError
-from flexlogger.meters import accuracy, ap, auc, confusion, histogram, kept, scalar, tensors
+from flexlogger.meters import accuracy, ap, auc, confusion, histogram, histograms, kept, pixels, scalar, tensors
 from flexlogger.meters.base import Payload
 from tests.meter_cases import CASES, batches, close, make, meter_of
 
@@ -36,7 +36,7 @@ class NoWait(TorchDispatchMode):
 @pytest.fixture
 def pretend_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every tensor of torch's counts as one on an accelerator."""
-    for module in (tensors, scalar, accuracy, confusion, auc, ap, kept):
+    for module in (tensors, scalar, accuracy, confusion, auc, ap, kept, histograms, pixels):
         monkeypatch.setattr(module, "on_device", lambda tensor: True)
 
 
@@ -54,7 +54,7 @@ def test_add_and_log_do_not_wait(label: str, pretend_device: None) -> None:
             meter.add(*args)
         logged = meter.collect()
     with pytest.MonkeyPatch.context() as undo:
-        for module in (tensors, scalar, accuracy, confusion, auc, ap, kept):
+        for module in (tensors, scalar, accuracy, confusion, auc, ap, kept, histograms, pixels):
             undo.setattr(module, "on_device", lambda tensor: tensor.device.type != "cpu")
         plain = meter_of(label)
         for args in data:

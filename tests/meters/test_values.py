@@ -217,6 +217,33 @@ def test_histogram_edges(values, low, high, total):
     assert (found[0, 0], found[0, -1], found[1].sum()) == (low, high, total)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        torch.randn(1000, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([1e308, -1e308, 0.0], dtype=torch.float64),
+        torch.tensor([float("inf"), 2.0, float("nan"), 3.0]),
+        torch.tensor([5e-324, 0.0], dtype=torch.float64),
+        torch.full((5,), 1e30),
+        torch.arange(641),
+        torch.tensor([]),
+    ],
+)
+def test_a_histogram_is_the_same_wherever_it_is_counted(values: torch.Tensor, monkeypatch: pytest.MonkeyPatch):
+    here = histogram(values)
+    monkeypatch.setattr("flexlogger.meters.histograms.on_device", lambda tensor: True)
+    np.testing.assert_allclose(here.numpy(), histogram(values).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "picture", [torch.rand(9, 8), torch.randn(9, 8), torch.arange(256).reshape(16, 16), torch.full((4, 4), torch.nan)]
+)
+def test_pixels_are_the_same_wherever_they_are_made(picture: torch.Tensor, monkeypatch: pytest.MonkeyPatch):
+    here = pixels(picture, "image")
+    monkeypatch.setattr("flexlogger.meters.pixels.on_device", lambda tensor: True)
+    assert torch.equal(here, pixels(picture, "image"))
+
+
 def test_histogram_of_more_than_one_chunk(monkeypatch):
     monkeypatch.setattr("flexlogger.meters.histograms._CHUNK", 7)
     values = torch.arange(100)

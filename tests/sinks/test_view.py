@@ -110,7 +110,7 @@ def test_a_bug_in_a_sink_is_reported_once_and_stays_out_of_training(caplog: pyte
     view.close(1)
 
 
-def test_what_comes_between_two_refreshes_is_taken_with_the_next_unless_it_is_much(
+def test_what_comes_between_two_refreshes_is_taken_with_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
@@ -124,8 +124,26 @@ def test_what_comes_between_two_refreshes_is_taken_with_the_next_unless_it_is_mu
     now[0] += 0.5
     view._step()
     assert sink.items == batch(*range(10))
+    view.close(5)
+
+
+class Heard(MemorySink):
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = threading.Event()
+
+    def write(self, batch: Sequence[Item]) -> None:
+        super().write(batch)
+        self.taken.set()
+
+
+def test_what_is_much_is_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
     monkeypatch.setattr("flexlogger.sinks.handover.WAITING_BYTES", 512)
-    view.offer(batch(10), None, 0)
-    view._step()
-    assert sink.items == batch(*range(11))
+    sink = Heard()
+    view = View(sink, "memory", clock=lambda: 100.0)
+    assert view.flush(5)  # due again half a second later, which never comes
+    view.offer(batch(0), None, 0)
+    assert sink.taken.wait(5)
+    assert sink.items == batch(0)
     view.close(5)
