@@ -10,7 +10,7 @@ from typing import Any
 
 from flexlogger import faults
 from flexlogger.pipe.base import Outlet
-from flexlogger.records import Definition, End, Event, Item, Record
+from flexlogger.records import Definition, End, Event, Item, Record, Scalars
 from flexlogger.rows import Packed
 from flexlogger.runs.segment import SegmentWriter
 
@@ -236,5 +236,6 @@ def is_finite(record: Record) -> bool:
     >>> is_finite(Record(0, 0.0, {"a": 1.0})), is_finite(Record(0, 0.0, {"a": float("inf")}))
     (True, False)
     """
-    total = sum(record.values.values())
+    values = record.values
+    total = float(values.array.sum()) if type(values) is Scalars else sum(values.values())
     return total - total == 0.0

@@ -21,7 +21,7 @@ from zlib import crc32
 
 import msgspec
 
-from flexlogger.records import Definition, End, Event, Layout, MeterDef, PlotDef, Record, Step
+from flexlogger.records import Definition, End, Event, Layout, MeterDef, PlotDef, Record, Scalars, Step
 
 VERSION = 1
 _TAIL = len(',"c":"00000000"}')
@@ -122,7 +122,7 @@ def unseal(line: bytes) -> bytes:
 
 def encode_values(q: int, record: Record) -> bytes:
     """The line of a record's scalars. JSON knows no NaN: non-finite values become strings."""
-    values: Mapping[str, float | str] = record.values
+    values: Mapping[str, float | str] = _dict(record)
     total = sum(record.values.values())
     if total - total != 0:  # not all are finite, or only their sum is not
         values = {name: jsonable(value) for name, value in record.values.items()}
@@ -136,13 +136,19 @@ def encode_records(q: int, records: Sequence[Record]) -> bytes | None:
     True
     """
     try:
-        encoded = _encode_lines([_ValueLine(n, r.step, r.time, r.values) for n, r in enumerate(records, q)])
+        encoded = _encode_lines([_ValueLine(n, r.step, r.time, _dict(r)) for n, r in enumerate(records, q)])
     except Exception:
         return None  # one by one it turns out which
     if b"null" in encoded:
         return None
     bodies = encoded.split(b"}\n")[:-1]
     return b"".join([b'%b,"c":"%08x"}\n' % (body, crc32(body)) for body in bodies])
+
+
+def _dict(record: Record) -> Mapping[str, float]:
+    """The scalars as encoders take them."""
+    values = record.values
+    return values.as_dict() if type(values) is Scalars else values
 
 
 def encode_datum(q: int, record: Record, entry: DatumEntry) -> bytes:
