@@ -196,6 +196,19 @@ def weight(item: Item) -> int:
     return scalars + sum(len(d.value) if isinstance(d.value, str) else d.value.nbytes for d in item.data)
 
 
+def is_finite(record: Record) -> bool:
+    """True where every scalar is finite; one sum tells, unless it overflows.
+
+    >>> is_finite(Record(0, 0.0, {"a": 1.0})), is_finite(Record(0, 0.0, {"a": float("inf")}))
+    (True, False)
+    """
+    values = record.values
+    if type(values) is Scalars:
+        return bool(np.isfinite(values.array).all())
+    total = sum(values.values())
+    return total - total == 0.0
+
+
 class Panel(msgspec.Struct, frozen=True):
     """One window ready to send: plotly's `data` and `layout`, or one visdom pane such as an image or a text.
 
