@@ -6,7 +6,7 @@ the run. The run log writes them, views read them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, Literal
 
 import msgspec
@@ -46,6 +46,51 @@ class Datum(msgspec.Struct, frozen=True):
     kind: Kind
     value: np.ndarray[Any, Any] | str
     captions: tuple[str, ...] = ()
+
+
+class Scalars(Mapping[str, float]):
+    """Many scalars of one record: `names` that it shares with others, and their values, a (N,) float64 array.
+
+    It is a mapping like any other. Who has use for the array finds it here, and need not look at one name after the
+    other.
+
+    >>> scalars = Scalars(("loss", "acc"), np.array([0.5, 0.75]))
+    >>> scalars["acc"], scalars == {"loss": 0.5, "acc": 0.75}
+    (0.75, True)
+    """
+
+    __slots__ = ("_dict", "array", "names")
+
+    def __init__(self, names: tuple[str, ...], array: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+        self.names = names
+        self.array = array
+        self._dict: dict[str, float] | None = None
+
+    def as_dict(self) -> dict[str, float]:
+        """The same as a dict."""
+        if self._dict is None:
+            self._dict = dict(zip(self.names, self.array.tolist(), strict=True))
+        return self._dict
+
+    def __getitem__(self, name: str) -> float:
+        return self.as_dict()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def items(self) -> ItemsView[str, float]:
+        """As a dict's, which are faster than a mapping's."""
+        return self.as_dict().items()
+
+    def values(self) -> ValuesView[float]:
+        """As a dict's."""
+        return self.as_dict().values()
+
+    def __repr__(self) -> str:
+        return repr(self.as_dict())
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -147,8 +192,21 @@ def weight(item: Item) -> int:
     """
     if not isinstance(item, Record):
         return 0
-    scalars = max(0, len(item.values) - 8) * 64
+    scalars = item.values.array.nbytes if type(item.values) is Scalars else max(0, len(item.values) - 8) * 64
     return scalars + sum(len(d.value) if isinstance(d.value, str) else d.value.nbytes for d in item.data)
+
+
+def is_finite(record: Record) -> bool:
+    """True where every scalar is finite; one sum tells, unless it overflows.
+
+    >>> is_finite(Record(0, 0.0, {"a": 1.0})), is_finite(Record(0, 0.0, {"a": float("inf")}))
+    (True, False)
+    """
+    values = record.values
+    if type(values) is Scalars:
+        return bool(np.isfinite(values.array).all())
+    total = sum(values.values())
+    return total - total == 0.0
 
 
 class Panel(msgspec.Struct, frozen=True):

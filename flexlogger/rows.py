@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from typing import cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flexlogger.records import ITEM_BYTES, Item, Record, Step, weight
+from flexlogger.records import ITEM_BYTES, Item, Record, Scalars, Step, weight
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class Rows(Sequence[Record]):
             names,
             np.array(steps, np.float64),
             np.array([record.time for record in records], np.float64),
-            np.array([tuple(record.values.values()) for record in records], np.float64).T,
+            _columns([record.values for record in records]),
             set(map(type, steps)) == {int},
         )
 
@@ -100,6 +100,14 @@ class Rows(Sequence[Record]):
             yield Record(step, time, dict(zip(self.names, values, strict=True)))
 
 
+def _columns(records: Sequence[Mapping[str, float]]) -> Floats:
+    """(N, K) of K records with the same N names in the same order."""
+    arrays = [values.array for values in records if type(values) is Scalars]
+    if len(arrays) == len(records):
+        return np.stack(arrays, axis=1)
+    return np.array([tuple(values.values()) for values in records], np.float64).T
+
+
 class Packed(Sequence[Item]):
     """A batch in `parts`, each `Rows` or a list of what is not worth them; as a sequence it is the batch.
 
@@ -129,7 +137,7 @@ class Packed(Sequence[Item]):
 def packed(items: Sequence[Item]) -> list[Sequence[Item]]:
     """The same in order, as `Rows` wherever enough records of the same names follow each other, else in lists."""
     parts: list[Sequence[Item]] = []
-    keys = [tuple(item.values) if type(item) is Record and not item.data else None for item in items]
+    keys = [_names(item) if type(item) is Record and not item.data else None for item in items]
     start = 0
     for names, group in groupby(keys):
         end = start + sum(1 for _ in group)
@@ -146,12 +154,17 @@ def packed(items: Sequence[Item]) -> list[Sequence[Item]]:
     return parts
 
 
+def _names(record: Record) -> tuple[str, ...]:
+    values = record.values
+    return values.names if type(values) is Scalars else tuple(values)
+
+
 def _rows(records: Sequence[Record], names: tuple[str, ...]) -> Rows | None:
     """Columns that give the very same records back; None where there are none."""
     steps = [record.step for record in records]
-    values = chain.from_iterable([record.values.values() for record in records])
+    values = chain.from_iterable([record.values.values() for record in records if type(record.values) is not Scalars])
     kinds = set(map(type, steps))
-    if set(map(type, values)) != {float} or kinds not in ({int}, {float}):
+    if set(map(type, values)) - {float} or kinds not in ({int}, {float}):
         return None
     if kinds == {int} and max(max(steps), -min(steps)) >= EXACT:
         return None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flexlogger.records import Datum, Definition, Event, Item, Record
+from flexlogger.records import Datum, Definition, Event, Item, Record, Scalars
 from flexlogger.rows import LEAST, Packed, Rows, held, packed
 
 NAMES = st.sampled_from([("a",), ("b",), ("a", "b"), ("b", "a"), ()])
@@ -23,7 +23,7 @@ def items(draw: st.DrawFn) -> list[Item]:
     """Runs of alike items, long and short."""
     found: list[Item] = []
     for _ in range(draw(st.integers(0, 6))):
-        kind = draw(st.sampled_from(["records", "odd records", "event", "data"]))
+        kind = draw(st.sampled_from(["records", "odd records", "many at once", "event", "data"]))
         count = draw(st.sampled_from([1, LEAST - 1, LEAST, 3 * LEAST]))
         names, step, number = draw(NAMES), draw(STEPS), draw(st.floats())
         for n in range(count):
@@ -33,6 +33,8 @@ def items(draw: st.DrawFn) -> list[Item]:
                 found.append(Record(n, 0.5, {"a": 1.0}, (Datum("m", "matrix", np.zeros((2, 2))),)))
             elif kind == "records":
                 found.append(Record(int(step) % 2**40 + n, n / 7, dict.fromkeys(names, number + n)))
+            elif kind == "many at once":
+                found.append(Record(n, n / 7, Scalars(names, np.full(len(names), number + n))))
             else:
                 found.append(Record(draw(STEPS), n / 7, {name: draw(NUMBERS) for name in names}))
     return found

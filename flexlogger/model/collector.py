@@ -12,7 +12,6 @@ from torch import nn
 
 from flexlogger import faults
 from flexlogger.model.eager import EAGER
-from flexlogger.model.flat import Buffers
 from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.in_backward import Capture
 from flexlogger.model.in_graph import GraphProbe
@@ -20,6 +19,7 @@ from flexlogger.model.need import Need
 from flexlogger.model.parameters import ParameterReader
 from flexlogger.model.plan import Plan
 from flexlogger.model.probe import Probe
+from flexlogger.model.shelves import Shelves
 from flexlogger.model.snapshot import Snapshot
 
 
@@ -33,7 +33,7 @@ class Collector:
     ) -> None:
         self.plan = plan
         self._scaler, self._bins, self._sample = scaler, bins, sample
-        self._pool: list[Buffers] = []
+        self._shelves = Shelves()
         self._probe: Probe | GraphProbe | None = None
         if plan.hooks:
             self._probe = GraphProbe(plan, model) if in_graph else Probe(plan, model, scaler, self.fail)
@@ -96,7 +96,7 @@ class Collector:
         self.disarm()
         self._own = 0.0
         with self._at_work():
-            self._gather = Gather(self.plan.need, self._pool, bins=self._bins, sample=self._sample)
+            self._gather = Gather(self.plan.need, self._shelves, bins=self._bins, sample=self._sample)
             self._read = self._stepped = self._early = self._remembered = False
             if self._capture is not None:
                 self._capture.arm(self._gather)

@@ -1,13 +1,12 @@
 """Collecting one step: tensors in, one `Gathered` out.
 
-Small tensors of the CPU are copied, large ones reduced at once; on an accelerator reductions stay on the device, and
-all of them leave it in one copy. Nothing here waits for a device.
+Small tensors of the CPU are reduced several at a time, large ones at once; on an accelerator reductions stay on the
+device, and all of them leave it in one copy. Nothing here waits for a device.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,10 +15,10 @@ import torch
 
 from flexlogger.model import sharded
 from flexlogger.model.device import measure_on_device, nothing_on_device
-from flexlogger.model.flat import SMALL, Buffers, Lease
-from flexlogger.model.gathered import Bins, Gathered, Mark, Number, Part
+from flexlogger.model.gathered import Bins, Gathered, Mark, Number, Part, made
 from flexlogger.model.leaving import Leaving
 from flexlogger.model.need import Need
+from flexlogger.model.shelves import SMALL, Shelves
 from flexlogger.model.statistics import COLUMNS, HIGH, LOW, ZEROS, N, Rows, dense, measure, stored_values
 from flexlogger.readback import Copier, copy_to_host
 
@@ -42,14 +41,14 @@ class Wanted(msgspec.Struct, frozen=True):
 class Gather:
     """One step's collection. `need` is all that is wanted of anything, since small tensors are reduced together.
 
-    `pool` keeps buffers for the next step. Histograms have `bins` bins and are counted from at most `sample` entries a
-    tensor (None: all), evenly spread.
+    `shelves` serve one collection at a time. Histograms have `bins` bins and are counted from at most `sample` entries
+    a tensor (None: all), evenly spread.
     """
 
     def __init__(
         self,
         need: Need,
-        pool: list[Buffers],
+        shelves: Shelves,
         *,
         bins: int = 64,
         sample: int | None = 16384,
@@ -58,13 +57,10 @@ class Gather:
     ) -> None:
         self._need, self._bins, self._sample = need, bins, sample
         self._copier, self._elsewhere = copier, elsewhere
-        self._here = elsewhere is _off_the_host
-        self._lease = Lease(pool)
+        self._shelves = shelves
+        shelves.reset()
         self._count = 0
-        self._narrow: list[Mark] = []
-        self._wide: list[Mark] = []
-        self._parameters: Sequence[list[int]] = ()
-        self._parameters_at = 0
+        self._parameters: list[Part] = []
         self._ready: list[tuple[Mark, Rows]] = []
         self._afar: dict[tuple[torch.device, sharded.Groups], list[tuple[Mark, int, list[torch.Tensor]]]] = {}
         self._spread: dict[sharded.Groups, list[tuple[Mark, Rows]]] = {}
@@ -88,10 +84,6 @@ class Gather:
         that is appended gets the same row. An empty tensor has no row."""
         self._count += 1
         mark = Mark(self._count, [key], scaled)
-        moments = self._here and tensor.__class__ in _PLAIN and not wanted.own and not wanted.histogram
-        if moments and self._lease.buffers.narrow.again(tensor):
-            self._narrow.append(mark)
-            return mark.keys
         tensor = tensor.detach()
         if tensor.__class__ not in _PLAIN and sharded.is_sharded(tensor):
             self._add_sharded(mark, tensor, wanted)
@@ -102,11 +94,11 @@ class Gather:
         return mark.keys
 
     def add_together(self, keys: Sequence[list[int]], tensors: Sequence[torch.Tensor], signature: object) -> None:
-        """Take small float tensors of the CPU (`is_small`) in one copy, once a step. `signature` stands for their
-        shapes: where it is the very object of an earlier step, these are not looked at again. Raises as `Together.copy`
-        does."""
-        self._lease.buffers.parameters.copy(tensors, signature)
-        self._parameters, self._parameters_at = keys, self._count
+        """Take small float tensors of the CPU (`is_small`) together, once a step. `signature` stands for their shapes
+        and keys: where it is the very object of an earlier step, these are not looked at again. Raises as
+        `Together.read` does."""
+        marks, rows = self._shelves.together.read(tensors, keys, signature, self._need)
+        self._parameters = [Part(lambda: marks, lambda: rows, self._count + 1)]
         self._count += len(keys)
 
     def add_rows(self, keys: Sequence[int], rows: torch.Tensor) -> None:
@@ -130,9 +122,7 @@ class Gather:
         elif tensor.layout == torch.strided and tensor.numel() <= SMALL:
             if tensor.dtype not in NARROW or not tensor.is_contiguous():
                 tensor = dense(tensor)
-            narrow = tensor.dtype in NARROW
-            (self._lease.buffers.narrow if narrow else self._lease.buffers.wide).add(tensor)
-            (self._narrow if narrow else self._wide).append(mark)
+            self._shelves.add(mark, tensor, tensor.dtype not in NARROW, self._need)
         else:
             self._ready.append((mark, measure(tensor, wanted.need)))
 
@@ -168,31 +158,21 @@ class Gather:
 
     def forget(self) -> None:
         """Drop what was added so far."""
-        self._lease.buffers.reset()
-        for kept in (self._narrow, self._wide, self._ready, self._afar, self._spread):
+        self._shelves.reset()
+        for kept in (self._ready, self._afar, self._spread, self._parameters, self._samples, self._numbers):
             kept.clear()
-        self._parameters = ()
-        self._samples.clear()
-        self._numbers.clear()
         self._count = 0
 
     # ---- the end
 
     def finish(self) -> Gathered:
         """Close the collection: start what copies there are, and hand everything over."""
-        buffers = self._lease.buffers
-        parts = [
-            Part(
-                partial(_marks, self._parameters, self._parameters_at),
-                partial(buffers.parameters.take().rows, self._need),
-            ),
-            Part(self._narrow.copy, partial(buffers.narrow.take().rows, self._need)),
-            Part(self._wide.copy, partial(buffers.wide.take().rows, self._need)),
-            Part([mark for mark, _ in self._ready].copy, partial(_array, [row for _, row in self._ready])),
-        ]
+        parts = [*self._parameters, *self._shelves.take(self._need)]
+        if self._ready:
+            parts.append(made([mark for mark, _ in self._ready], _array([row for _, row in self._ready])))
         for groups, spread in self._spread.items():
             whole = sharded.reduce(torch.from_numpy(_array([row for _, row in spread])), groups)
-            parts.append(Part([mark for mark, _ in spread].copy, whole.numpy))
+            parts.append(made([mark for mark, _ in spread], whole.numpy()))
         leaving = Leaving(self._copier, self._elsewhere)
         parts += [leaving.raw_rows(found, groups) for (_, groups), found in self._afar.items()]
         parts += [leaving.rows(marks, rows) for marks, rows in self._computed]
@@ -204,7 +184,7 @@ class Gather:
             Bins(key, scaled, leaving.histogram(torch.cat(values), self._bins))
             for (key, scaled), values in self._samples_by_key().items()
         ]
-        return Gathered(parts, numbers, bins, leaving.waits, factor, skipped, self._lease, buffers.nbytes)
+        return Gathered(parts, numbers, bins, leaving.waits, factor, skipped)
 
     def _samples_by_key(self) -> dict[tuple[int, bool], list[torch.Tensor]]:
         samples: dict[tuple[int, bool], list[torch.Tensor]] = {}
@@ -212,10 +192,6 @@ class Gather:
             for key in mark.keys:
                 samples.setdefault((key, mark.scaled), []).append(values)
         return samples
-
-
-def _marks(keys: Sequence[list[int]], before: int) -> list[Mark]:
-    return [Mark(at, of) for at, of in enumerate(keys, before + 1)]
 
 
 def _zeros(n: int) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
@@ -22,11 +23,56 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     scaled: bool = False
 
 
-class Part(msgspec.Struct, frozen=True):
-    """Rows that are made the same way: `rows()` gives (K, 9) for the K `marks()`."""
+class Marks:
+    """Of what K rows are, as arrays of one entry for each key of each row: the key, which row, when that came, and
+    whether it is `scaled`."""
 
-    marks: Callable[[], Sequence[Mark]]
+    def __init__(self, keys: Array, at: Array, order: Array, scaled: Array) -> None:
+        self.keys, self.at, self.order, self.scaled = keys, at, order, scaled
+
+    @classmethod
+    def of(cls, marks: Sequence[Mark]) -> Marks:
+        """Those of some marks, one a row."""
+        found = [(key, at, mark.order, mark.scaled) for at, mark in enumerate(marks) for key in mark.keys]
+        keys, at, order, scaled = np.array(found, np.int64).reshape(-1, 4).T
+        return cls(keys, at, order, scaled.astype(bool))
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[Marks, int, int]]) -> Marks:
+        """Those of several parts, each with its number of rows and how many others had come before it."""
+        if len(parts) == 1:
+            return parts[0][0]
+        at = np.cumsum([0, *(rows for _, rows, _ in parts)])
+        shifted = [(m.keys, m.at + a, m.order + before, m.scaled) for (m, _, before), a in zip(parts, at, strict=False)]
+        return cls(*(np.concatenate(arrays) for arrays in zip(*shifted, strict=True)))
+
+    def only(self, rows: Array) -> Marks:
+        """Without those of rows for which `rows` (K,) says no."""
+        if rows.all():
+            return self
+        there = rows[self.at]
+        return Marks(*(array[there] for array in (self.keys, self.at, self.order, self.scaled)))
+
+    @cached_property
+    def unique(self) -> tuple[Array, Array, list[tuple[int, Array]]]:
+        """Every key once; the first row of each; and of those that have several, their place and rows."""
+        keys, first, counts = np.unique(self.keys, return_index=True, return_counts=True)
+        several = [(int(at), self.at[self.keys == keys[at]]) for at in np.flatnonzero(counts > 1)]
+        return keys, self.at[first], several
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Rows that are made the same way: `rows()` gives (K, 9) of one row or more, and `marks()` of what they are."""
+
+    marks: Callable[[], Marks]
     rows: Callable[[], Rows]
+    before: int = 0
+    """How many others had come when the marks' own order began."""
+
+
+def made(marks: Sequence[Mark], rows: Rows) -> Part:
+    """A part whose rows (K, 9) are there. Keys may be added to the marks until it is read."""
+    return Part(partial(Marks.of, marks), partial(np.asarray, rows))
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -70,14 +116,9 @@ class Gathered:
         waits: Sequence[Copied],
         factor: Callable[[], float],
         skipped: Callable[[], float],
-        lease: Any,
-        nbytes: int,
     ) -> None:
         self._parts, self._numbers, self._bins, self._waits = parts, numbers, bins, waits
         self._factor, self._skipped = factor, skipped
-        self._lease = lease  # whose end gives the buffers back
-        self.nbytes = nbytes
-        """Memory held until it is read."""
 
     def arrived(self) -> bool:
         """Whether `read` would not wait."""
@@ -91,24 +132,32 @@ class Gathered:
 
     def read(self) -> Collected:
         """Make the numbers; any thread, once."""
+        if not self._parts:
+            return Collected(np.zeros(0, np.int64), np.zeros((0, len(COLUMNS))), {}, {})
         factor = self._factor()
-        marks = [mark for part in self._parts for mark in part.marks()]
         parts = [part.rows() for part in self._parts]
-        rows = np.concatenate(parts) if parts else np.zeros((0, len(COLUMNS)))
-        if not rows[:, N].all():  # rows of nothing: a layer that was not called
-            marks = [mark for mark, n in zip(marks, rows[:, N], strict=True) if n]
-            rows = rows[rows[:, N] > 0]
+        rows = np.concatenate(parts)
+        marks = Marks.joined([(p.marks(), len(of), p.before) for p, of in zip(self._parts, parts, strict=True)])
+        marks = marks.only(rows[:, N] > 0)  # a layer that was not called
         if factor != 1.0:
-            _unscale(rows, np.array([mark.scaled for mark in marks], bool), factor)
-        failed = np.flatnonzero(~np.isfinite(rows).all(1) | (rows[:, BAD] > 0))
-        bad = sorted((marks[at].order, key) for at in failed for key in marks[at].keys)
-        keys, rows = _by_key(marks, rows)
+            _unscale(rows, np.unique(marks.at[marks.scaled]), factor)
+        bad = _bad(marks, rows)
+        keys, first, several = marks.unique
+        merged = rows[first]
+        for at, of_key in several:
+            merged[at] = merge(rows[of_key])
         histograms = {b.key: _unscaled(b.read(), factor if b.scaled else 1.0) for b in self._bins}
-        own = _averages(self._numbers)
-        self._lease = None
-        return Collected(
-            keys, rows, own, histograms, tuple(dict.fromkeys(key for _, key in bad)), bool(self._skipped())
-        )
+        return Collected(keys, merged, _averages(self._numbers), histograms, bad, bool(self._skipped()))
+
+
+def _bad(marks: Marks, rows: Rows) -> tuple[int, ...]:
+    """The keys of rows that are not finite, in the order in which they came."""
+    failed = ~np.isfinite(rows).all(1) | (rows[:, BAD] > 0)
+    if not failed.any():
+        return ()
+    entries = np.flatnonzero(failed[marks.at])
+    keys, order = marks.keys[entries], marks.order[entries]
+    return tuple(dict.fromkeys(keys[np.lexsort((keys, order))].tolist()))
 
 
 def _unscale(rows: Rows, scaled: Array, factor: float) -> None:
@@ -121,21 +170,6 @@ def _unscale(rows: Rows, scaled: Array, factor: float) -> None:
 def _unscaled(bins: Array, factor: float) -> Array:
     bins[0] /= factor
     return bins
-
-
-def _by_key(marks: Sequence[Mark], rows: Rows) -> tuple[Array, Rows]:
-    """One row a key: those that several tensors share are merged."""
-    keys = [key for mark in marks for key in mark.keys]
-    if len(keys) != len(marks):
-        rows = rows[[at for at, mark in enumerate(marks) for _ in mark.keys]]
-    unique, first, counts = np.unique(np.array(keys, np.int64), return_index=True, return_counts=True)
-    if len(unique) < len(keys):
-        where = np.array(keys)
-        merged = rows[first]
-        for at in np.flatnonzero(counts > 1):
-            merged[at] = merge(rows[where == unique[at]])
-        return unique, merged
-    return unique, rows[first]
 
 
 def _averages(numbers: Sequence[Number]) -> dict[tuple[int, str], float]:

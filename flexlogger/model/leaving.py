@@ -12,7 +12,7 @@ import torch
 from flexlogger.meters.histograms import histogram
 from flexlogger.model import sharded
 from flexlogger.model.device import finished, stacked
-from flexlogger.model.gathered import Mark, Part
+from flexlogger.model.gathered import Mark, Marks, Part
 from flexlogger.model.statistics import Rows
 from flexlogger.readback import Copied, Copier
 
@@ -33,7 +33,7 @@ class Leaving:
 
     def rows(self, marks: Sequence[Mark], rows: torch.Tensor) -> Part:
         """Rows that are complete."""
-        return Part(partial(list, marks), partial(_rows, self._copy(rows), None))
+        return Part(partial(Marks.of, marks), partial(_rows, self._copy(rows), None))
 
     def raw_rows(self, found: Sequence[tuple[Mark, int, list[torch.Tensor]]], groups: sharded.Groups) -> Part:
         """Raw columns of tensors on one device with their numbers of entries; of parts, where there are groups."""
@@ -43,7 +43,7 @@ class Leaving:
             n = torch.tensor(sizes, dtype=matrix.dtype, pin_memory=matrix.device.type == "cuda")
             n = n.to(matrix.device, non_blocking=True)
             return self.rows(marks, sharded.reduce(finished(matrix, n), groups))
-        return Part(partial(list, marks), partial(_rows, self._copy(matrix), sizes))
+        return Part(partial(Marks.of, marks), partial(_rows, self._copy(matrix), sizes))
 
     def numbers(self, values: Sequence[Any]) -> list[Callable[[], float]]:
         """How to read each of these numbers and tensors of one entry; a device's leave it together."""

@@ -151,12 +151,10 @@ class TooledModelLogger:
 
     def _send(self, record: SnapshotRecord) -> None:
         run = self.logger.session
-        if not run.readback.reserve(record.size):
-            record.settle()  # a loop faster than the worker works the numbers out itself, and they are small
-            if not run.readback.reserve(record.size):
-                run.pipe.drop("device too slow")
-                return
-        run.readback.queue(record)
+        if run.readback.reserve(record.size):
+            run.readback.queue(record)
+        else:
+            run.pipe.drop("queue full" if record.arrived() else "device too slow")
 
     def reset(self) -> None:
         """Forget what was kept since the last log."""

@@ -16,7 +16,7 @@ from flexlogger.model.names import HISTOGRAM, SOURCES, UPDATE_RATIO
 from flexlogger.model.need import Need
 from flexlogger.model.own import Stat, resolve
 from flexlogger.model.parameters import ParameterKeys
-from flexlogger.model.statistics import STATISTICS, needs
+from flexlogger.model.statistics import STATISTICS, Rows, needs
 
 DEFAULT_SOURCES = ("grad_in", "grad_out", "inputs", "weights")
 DEFAULT_STATS = ("mean", "std")
@@ -39,10 +39,19 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """Which number of which collected row stands where: all `labels`, and (statistic, rows' places) in that order."""
+    """Which number of which collected row stands where: all `labels`; and which numbers are taken out of the K of each
+    of `stats`, one statistic behind the other."""
 
     labels: list[Label]
-    selections: list[tuple[str, Array]]
+    stats: list[str]
+    taken: Array
+
+    def values(self, rows: Rows) -> Rows:
+        """The numbers (N,) of rows (K, 9)."""
+        if not self.stats:
+            return np.zeros(0)
+        values: Rows = np.concatenate([STATISTICS[name].of(rows) for name in self.stats])[self.taken]
+        return values
 
 
 class Plan:
@@ -117,16 +126,17 @@ class Plan:
 
     def _new_layout(self, keys: Array, single: Array) -> Layout:
         labels: list[Label] = []
-        selections: list[tuple[str, Array]] = []
+        taken: list[Array] = []
         targets = [self.targets[key] for key in keys.tolist()]
+        names = list(dict.fromkeys(name for stats in self.stats.values() for name in stats if name in STATISTICS))
         for source, stats in self.stats.items():
             of_source = np.array([target.source == source for target in targets], bool)
             for name in stats:
                 if name in STATISTICS:
                     at = np.flatnonzero(of_source & ~single if name == "std" else of_source)
-                    selections.append((name, at))
+                    taken.append(at + names.index(name) * len(targets))
                     labels += [(targets[place].row, source, name) for place in at]
-        return Layout(labels, selections)
+        return Layout(labels, names, np.concatenate(taken) if taken else np.zeros(0, np.intp))
 
     def _wanted(self, source: str, found: Mapping[str, object]) -> Wanted:
         need = needs(name for name in found if name in STATISTICS)

@@ -6,8 +6,9 @@ import numpy as np
 
 from flexlogger.model.plan import Label
 from flexlogger.model.snapshot import Snapshot
+from flexlogger.model.statistics import Rows
 from flexlogger.model.windows import Windows
-from flexlogger.records import Datum, Record, Step
+from flexlogger.records import Datum, Record, Scalars, Step
 
 MOST_WAITING = 16
 """Snapshots kept as they are; the numbers of older ones are added up."""
@@ -29,38 +30,31 @@ class Averages:
         while len(self._waiting) > MOST_WAITING and self._waiting[0].arrived():
             self._fold(self._waiting.pop(0))
 
-    @property
-    def size(self) -> int:
-        """Bytes held."""
-        return sum(0 if snapshot.known else snapshot.nbytes for snapshot in self._waiting)
-
     def arrived(self) -> bool:
         """True once nothing waits for a device."""
         return all(snapshot.arrived() for snapshot in self._waiting)
-
-    def settle(self) -> None:
-        """Work out what has arrived, so that it holds no buffers any more."""
-        for snapshot in self._waiting:
-            if snapshot.arrived():
-                _ = snapshot.collected
 
     @property
     def latest(self) -> Snapshot:
         """The latest step."""
         return self._waiting[-1]
 
-    def values(self, windows: Windows) -> dict[str, float]:
-        """The numbers, under their names."""
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return sum(snapshot.nbytes for snapshot in self._waiting)
+
+    def numbers(self) -> tuple[list[Label], Rows]:
+        """The numbers (N,), and of what they are."""
         if len(self._waiting) == 1 and not self._sums:
-            labels, values = self._waiting[0].numbers()
-            return dict(zip(windows.names(labels), values, strict=True))
+            return self._waiting[0].numbers()
         while self._waiting:
             self._fold(self._waiting.pop(0))
-        names = windows.names(list(self._sums))
-        return {name: _joined(label[2], *sums) for name, (label, sums) in zip(names, self._sums.items(), strict=True)}
+        return list(self._sums), np.array([_joined(label[2], *sums) for label, sums in self._sums.items()])
 
     def _fold(self, snapshot: Snapshot) -> None:
-        for label, value in zip(*snapshot.numbers(), strict=True):
+        labels, values = snapshot.numbers()
+        for label, value in zip(labels, values.tolist(), strict=True):
             sums = self._sums.setdefault(label, [0, 0.0, np.inf, -np.inf])
             sums[0] += 1
             sums[1] += value
@@ -79,12 +73,7 @@ class SnapshotRecord:
     def __init__(self, averages: Averages, windows: Windows, step: Step, extra: dict[str, float]) -> None:
         self._averages, self._windows, self._step, self._extra = averages, windows, step, extra
         self.size = averages.size
-        """Bytes held when it was made; `settle` makes them less."""
-
-    def settle(self) -> None:
-        """Work the numbers out now, so that no buffers wait."""
-        self._averages.settle()
-        self.size = self._averages.size
+        """Bytes held."""
 
     def arrived(self) -> bool:
         """True once `record` need not wait."""
@@ -97,4 +86,7 @@ class SnapshotRecord:
         for (row, source), histogram in latest.histograms().items():
             histogram.flags.writeable = False
             data.append(Datum(self._windows.histogram(row, source), "histogram", histogram))
-        return Record(self._step, latest.time, self._averages.values(self._windows) | self._extra, tuple(data))
+        labels, values = self._averages.numbers()
+        names = self._windows.names(labels) + tuple(self._extra)
+        scalars = Scalars(names, np.append(values, list(self._extra.values())))
+        return Record(self._step, latest.time, scalars, tuple(data))

@@ -14,18 +14,24 @@ FIRST_GAP = 5
 """Steps from the first collected one to the second under a budget: enough to know what a step takes without."""
 
 
+KNOWN = 15
+"""Collected steps whose median tells what one costs."""
+
+
 class Cost:
     """What collecting costs, from the lengths of steps with and without it.
 
     The time spent in our own code is the least it can be; what is more (caches, the allocator, torch's own handling of
-    hooks) shows in how much longer a collected step is than the steps around it.
+    hooks) shows in how much longer a collected step and the one behind it are than the steps around them.
     """
 
     def __init__(self) -> None:
-        self._own: deque[float] = deque(maxlen=15)
-        self._longer: deque[float] = deque(maxlen=15)
-        self._due: deque[float] = deque(maxlen=15)
+        self._own: deque[float] = deque(maxlen=KNOWN)
+        self._longer: deque[float] = deque(maxlen=KNOWN)
+        self._due: deque[float] = deque(maxlen=KNOWN)
         self._idle: deque[float] = deque(maxlen=51)
+        self._behind = False  # whether the last step was a collected one whose `_longer` waits for the next
+        self._spent = 0.0
         self.steps = 0
         self.collected = 0
         self.elapsed = 0.0
@@ -34,14 +40,19 @@ class Cost:
         """A step has taken `seconds`, with `own` of them in our code where it was collected."""
         self.steps += 1
         self.elapsed += seconds
+        longer = seconds - median(self._idle) if len(self._idle) >= 3 else None
         if own is None:
+            if self._behind and longer is not None:
+                self._longer[-1] += longer
             self._idle.append(seconds)
         else:
             self.collected += 1
             self._own.append(own)
             self._due.append(seconds)
-            if len(self._idle) >= 3:
-                self._longer.append(seconds - median(self._idle))
+            if longer is not None:
+                self._longer.append(longer)
+            self._spent = self.collected * self.each if self.collected <= KNOWN else self._spent + self.each
+        self._behind = own is not None and longer is not None
 
     @property
     def each(self) -> float:
@@ -49,6 +60,12 @@ class Cost:
         if not self._own:
             return 0.0
         return max(median(self._own), median(self._longer) if len(self._longer) >= 5 else 0.0)
+
+    @property
+    def spent(self) -> float:
+        """Seconds that all collected steps have cost, each as one did when it was collected: a machine that is busy for
+        a while says nothing about those before."""
+        return self.collected * self.each if self.collected <= KNOWN else self._spent
 
     @property
     def step(self) -> float:
@@ -60,12 +77,12 @@ class Cost:
     @property
     def bare(self) -> float:
         """Seconds that all steps so far would have taken without collecting."""
-        return max(1e-9, self.elapsed - self.collected * self.each)
+        return max(1e-9, self.elapsed - self.spent)
 
     @property
     def share(self) -> float:
         """Time added to training so far, as a fraction."""
-        return self.collected * self.each / self.bare
+        return self.spent / self.bare
 
 
 class Every:
@@ -103,7 +120,7 @@ class Budget:
 
     def _gap(self) -> int:
         cost = self.cost
-        wanted = (cost.collected + 1) * cost.each / self.budget
+        wanted = (cost.spent + cost.each) / self.budget
         return max(1, math.ceil((wanted - cost.bare) / max(cost.step, 1e-9)))
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from flexlogger.model.gathered import Collected, Gathered
 from flexlogger.model.names import HISTOGRAM, UPDATE_RATIO
 from flexlogger.model.plan import UPDATES, Label, Plan
-from flexlogger.model.statistics import SQUARE, STATISTICS, N
+from flexlogger.model.statistics import COLUMNS, SQUARE, N, Rows
 
+ROW_BYTES = 8 * len(COLUMNS)
 Table = dict[str, dict[str, dict[str, float]]]
 """{layer: {source: {statistic: value}}}"""
 
@@ -33,8 +34,8 @@ class Snapshot:
         self._early = early  # the weights were read before the optimizer's step: those of the forward pass
         self._collected: Collected | None = None
         self._lock = threading.Lock()
-        self.nbytes = gathered.nbytes
-        """Memory held until the statistics are worked out."""
+        self.nbytes = ROW_BYTES * len(plan.targets)
+        """Memory held."""
 
     def arrived(self) -> bool:
         """Whether the statistics can be had without waiting for a device."""
@@ -54,16 +55,18 @@ class Snapshot:
                 self._collected = self._gathered.read()
             return self._collected
 
-    def numbers(self) -> tuple[list[Label], list[float]]:
-        """Every statistic that has a value, and the values. Waits for a device."""
+    def numbers(self) -> tuple[list[Label], Rows]:
+        """Every statistic that has a value, and the values (N,). Waits for a device.
+
+        Where the labels are those of another step of the same plan, they are the same list, wherever that can be.
+        """
         collected = self.collected
         layout = self._plan.layout(collected.keys, collected.rows[:, N] == 1)
-        parts = [STATISTICS[name].of(collected.rows)[at] for name, at in layout.selections]
-        values = np.concatenate(parts).tolist() if parts else []
+        values = layout.values(collected.rows)
         others = self._others(collected)
         if not others:
             return layout.labels, values
-        return layout.labels + [label for label, _ in others], values + [value for _, value in others]
+        return layout.labels + [label for label, _ in others], np.append(values, [value for _, value in others])
 
     def _others(self, collected: Collected) -> list[tuple[Label, float]]:
         targets = self._plan.targets
@@ -81,7 +84,7 @@ class Snapshot:
         """{layer: {source: {statistic: value}}}, layers in the model's order. Waits for a device."""
         found: dict[tuple[str, str], dict[str, float]] = {}
         labels, values = self.numbers()
-        for (row, source, name), value in zip(labels, values, strict=True):
+        for (row, source, name), value in zip(labels, values.tolist(), strict=True):
             found.setdefault((row, source), {})[name] = value
         table: Table = {}
         for row in self._plan.rows:

@@ -1,4 +1,4 @@
-"""One sweep over a large array: every sum while a piece of it is in the processor's cache, memory read once.
+"""One sweep over an array: every sum while a piece of it is in the processor's cache, memory read once.
 
 numpy's matrix product calls the BLAS for a row at a time, which sums squares about twice as fast as anything else that
 Python can reach. It runs on the calling thread alone, and keeps the interpreter's lock: this is for the thread that
@@ -48,14 +48,14 @@ def sweep(flat: torch.Tensor, need: Need) -> Totals:
     squares = need.square or need.spread
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         for piece in _pieces(flat):
-            found.total += _dot(piece, None)
+            found.total += _dot(piece)
             if squares:
                 found.square += _dot(piece, piece)
             if need.extremes:  # a NaN stays, whichever comes after it
                 found.low = float(np.minimum(found.low, piece.min()))
                 found.high = float(np.maximum(found.high, piece.max()))
             if need.abs:
-                found.abs += _dot(np.abs(piece), None)
+                found.abs += _dot(np.abs(piece))
             if need.zeros:
                 found.zeros += piece.size - int(np.count_nonzero(piece))
     return found
@@ -72,18 +72,33 @@ def _pieces(flat: torch.Tensor) -> Iterator[Array]:
             yield part.float().numpy()
 
 
-def _dot(values: Array, others: Array | None) -> float:
-    """The sum of products, with ones where there are no `others`."""
-    full = len(values) // BLOCK * BLOCK
-    result = 0.0
-    if full:
-        rows = values[:full].reshape(-1, 1, BLOCK)
-        columns = _ones(values.dtype) if others is None else others[:full].reshape(-1, BLOCK, 1)
-        result = float(np.matmul(rows, columns).sum(dtype=np.float64))
-    if full < len(values):
-        rest = values[full:]
-        result += float(rest.sum() if others is None else np.dot(rest, others[full:]))
-    return result
+def _dot(values: Array, others: Array | None = None) -> float:
+    return float(dots(values[None], others if others is None else others[None])[0])
+
+
+def dots(values: Array, others: Array | None = None) -> Array:
+    """Sums of products along rows of (K, n) arrays of one type, as (K,) float64; with ones where there are no `others`.
+
+    >>> dots(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [3.0, 7.0]
+    """
+    count, size = values.shape
+    full = size // BLOCK * BLOCK
+    if not full:
+        return _short(values, others)
+    blocks = values[:, :full].reshape(count, -1, 1, BLOCK)
+    columns = _ones(values.dtype) if others is None else others[:, :full].reshape(count, -1, BLOCK, 1)
+    sums: Array = np.matmul(blocks, columns)[..., 0, 0].sum(1, dtype=np.float64)
+    if full < size:
+        sums += _short(values[:, full:], others if others is None else others[:, full:])
+    return sums
+
+
+def _short(values: Array, others: Array | None) -> Array:
+    """The same for rows shorter than a block."""
+    columns = _ones(values.dtype)[:, : values.shape[1]] if others is None else others[..., None]
+    sums: Array = np.matmul(values[:, None], columns)[:, 0, 0].astype(np.float64)
+    return sums
 
 
 @cache

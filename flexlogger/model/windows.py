@@ -51,7 +51,8 @@ class Windows:
             raise ValueRefusedError(f"mode: {unknown('mode', str(mode), MODES)}")
         self._plan, self._mode, self._prefix = plan, mode, prefix
         self._layer_of = {row: layer.name for layer in plan.layers for row, _, _ in layer.parameters}
-        self._known: tuple[list[Label], list[str]] | None = None
+        self._names: dict[Label, str] = {}
+        self._latest: tuple[list[Label], tuple[str, ...]] = [], ()
         self.plots: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
         found: dict[tuple[str, str], list[Output]] = {}
@@ -63,12 +64,17 @@ class Windows:
         for (window, meter), outputs in found.items():
             self.meters[meter] = {"type": Drawn(outputs), "target": window}
 
-    def names(self, labels: list[Label]) -> list[str]:
+    def names(self, labels: list[Label]) -> tuple[str, ...]:
         """What these numbers are called in a record; the same list of labels is only looked at once."""
-        if self._known is None or self._known[0] is not labels:
-            places = (self._place(*label) for label in labels)
-            self._known = labels, [meter + part for _, meter, part in places]
-        return self._known[1]
+        if self._latest[0] is not labels:
+            self._latest = labels, tuple(map(self._name, labels))
+        return self._latest[1]
+
+    def _name(self, label: Label) -> str:
+        if label not in self._names:
+            _, meter, part = self._place(*label)
+            self._names[label] = meter + part
+        return self._names[label]
 
     def histogram(self, row: str, source: str) -> str:
         """What a histogram is called in a record."""

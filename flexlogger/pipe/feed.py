@@ -10,7 +10,7 @@ from typing import Any
 
 from flexlogger import faults
 from flexlogger.pipe.base import Outlet
-from flexlogger.records import Definition, End, Event, Item, Record
+from flexlogger.records import Definition, End, Event, Item, Record, is_finite
 from flexlogger.rows import Packed
 from flexlogger.runs.segment import SegmentWriter
 
@@ -228,13 +228,3 @@ def _close(views: Sequence[Outlet], timeout: float) -> bool:
         view.ask()
     shown = [view.close(max(0.0, deadline - time.monotonic())) for view in views]  # each gets its chance
     return all(shown)
-
-
-def is_finite(record: Record) -> bool:
-    """True where every scalar is finite; one sum tells, unless it overflows.
-
-    >>> is_finite(Record(0, 0.0, {"a": 1.0})), is_finite(Record(0, 0.0, {"a": float("inf")}))
-    (True, False)
-    """
-    total = sum(record.values.values())
-    return total - total == 0.0

@@ -15,13 +15,14 @@ A segment (one file, one writing process) starts with a header line and goes on 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
 import msgspec
 
-from flexlogger.records import Definition, End, Event, Layout, MeterDef, PlotDef, Record, Step
+from flexlogger.records import Definition, End, Event, Layout, MeterDef, PlotDef, Record, Scalars, Step, is_finite
 
 VERSION = 1
 _TAIL = len(',"c":"00000000"}')
@@ -81,7 +82,8 @@ class _ValueLine(msgspec.Struct, gc=False):
     q: int
     s: Step
     t: float
-    v: Mapping[str, Any]
+    v: Any
+    """A mapping, or what is encoded like one."""
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -122,9 +124,8 @@ def unseal(line: bytes) -> bytes:
 
 def encode_values(q: int, record: Record) -> bytes:
     """The line of a record's scalars. JSON knows no NaN: non-finite values become strings."""
-    values: Mapping[str, float | str] = record.values
-    total = sum(record.values.values())
-    if total - total != 0:  # not all are finite, or only their sum is not
+    values = _encodable(record)
+    if not is_finite(record):
         values = {name: jsonable(value) for name, value in record.values.items()}
     return seal(encode_json(_ValueLine(q, record.step, record.time, values)))
 
@@ -136,13 +137,32 @@ def encode_records(q: int, records: Sequence[Record]) -> bytes | None:
     True
     """
     try:
-        encoded = _encode_lines([_ValueLine(n, r.step, r.time, r.values) for n, r in enumerate(records, q)])
+        encoded = _encode_lines([_ValueLine(n, r.step, r.time, _encodable(r)) for n, r in enumerate(records, q)])
     except Exception:
         return None  # one by one it turns out which
     if b"null" in encoded:
         return None
     bodies = encoded.split(b"}\n")[:-1]
     return b"".join([b'%b,"c":"%08x"}\n' % (body, crc32(body)) for body in bodies])
+
+
+def _encodable(record: Record) -> Any:
+    """The scalars as an encoder takes them. Many of them become a struct, which takes half as long as a dict."""
+    values = record.values
+    if type(values) is not Scalars:
+        return values
+    struct = _struct_of(values.names)
+    return values.as_dict() if struct is None else struct(*values.array.tolist())
+
+
+@lru_cache(maxsize=8)
+def _struct_of(names: tuple[str, ...]) -> Callable[..., msgspec.Struct] | None:
+    """A class whose objects are encoded as these names with what they are made from; None where there can be none."""
+    fields = [f"f{at}" for at in range(len(names))]
+    try:
+        return msgspec.defstruct("Scalars", fields, rename=dict(zip(fields, names, strict=True)), gc=False)
+    except ValueError:  # a name with a quote in it
+        return None
 
 
 def encode_datum(q: int, record: Record, entry: DatumEntry) -> bytes:

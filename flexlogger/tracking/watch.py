@@ -13,7 +13,7 @@ from flexlogger import faults
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.model.snapshot import Snapshot
 from flexlogger.model.tooled import TooledModel
-from flexlogger.records import Record, Step
+from flexlogger.records import Record, Scalars, Step
 
 SOURCES = {"gradients": ("grads",), "parameters": ("weights",), "all": ("grads", "weights")}
 """What may be watched, as wandb says it, and what a `TooledModel` calls that."""
@@ -37,7 +37,7 @@ class Statistics:
         """One number a layer: `gradients.norm.fc1`."""
         labels, values = self._snapshot.numbers()
         names = [f"{NAMES[source]}.{stat}.{layer}" for layer, source, stat in labels]
-        return Record(self._step, self._snapshot.time, dict(zip(names, values, strict=True)))
+        return Record(self._step, self._snapshot.time, Scalars(tuple(names), values))
 
 
 class Watch:

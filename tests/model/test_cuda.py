@@ -14,6 +14,7 @@ from torch import nn
 from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.modellogger import TooledModelLogger
 from flexlogger.model.names import SOURCES, STATISTICS
+from flexlogger.model.shelves import Shelves
 from flexlogger.model.statistics import measure, needs
 from flexlogger.model.tooled import TooledModel
 from flexlogger.sinks.memory import MemorySink
@@ -163,7 +164,7 @@ def test_a_scaler_is_taken_out_without_waiting(fused: bool) -> None:
 def test_other_types(dtype: torch.dtype) -> None:
     tensor = (data(40, 50) * 30).to(dtype)
     need = needs(STATISTICS)
-    gather = Gather(need, [])
+    gather = Gather(need, Shelves())
     gather.add(0, tensor.cuda(), Wanted(need))
     gathered = gather.finish()
     gathered.wait()

@@ -55,6 +55,22 @@ def test_a_budget_follows_steps_that_become_faster() -> None:
     assert again[-1] - again[-2] > 5 * slow
 
 
+def test_a_busy_while_says_nothing_about_the_steps_before() -> None:
+    every = Every(2)
+    run(every, 2000, 1.0, 0.01)
+    run(every, 80, 1.0, 1.0)
+    spent = 1000 * 0.01 + 40 * 1.0
+    assert every.cost.share == pytest.approx(spent / 2080, rel=0.3)
+
+
+def test_what_a_collected_step_leaves_to_the_next_one_counts() -> None:
+    cost = Budget(0.01).cost
+    for step in range(200):
+        cost.ended({0: 1.2, 1: 1.3}.get(step % 10, 1.0), 0.1 if step % 10 == 0 else None)
+    assert cost.each == pytest.approx(0.5)
+    assert cost.share == pytest.approx(0.05, rel=0.1)
+
+
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), (" 2.5 % ", 0.025), (0.5, 0.5), ("0.02", 0.02)])
 def test_shares_are_read(text: object, share: float) -> None:
     assert parse_share(text) == pytest.approx(share)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from flexlogger.model import gather as gather_module
 from flexlogger.model.gather import Gather, Wanted
-from flexlogger.model.statistics import STATISTICS, Rows, exact, measure, merge, needs
+from flexlogger.model.shelves import MOST, Shelves
+from flexlogger.model.statistics import STATISTICS, N, Rows, exact, measure, merge, needs
 
 EVERYTHING = Wanted(needs(STATISTICS))
 
@@ -43,7 +44,7 @@ def statistics_of(row: Rows) -> dict[str, float]:
 
 def gathered(tensor: torch.Tensor, **options: object) -> Rows:
     """The row by way of a collection."""
-    gather = Gather(EVERYTHING.need, [], **options)  # type: ignore[arg-type]
+    gather = Gather(EVERYTHING.need, Shelves(), **options)  # type: ignore[arg-type]
     gather.add(7, tensor, EVERYTHING)
     collected = gather.finish().read()
     assert collected.keys.tolist() == [7]
@@ -130,7 +131,7 @@ def test_the_norm_of_ten_million_entries_is_right() -> None:
 
 
 def test_an_empty_tensor_has_no_row() -> None:
-    gather = Gather(EVERYTHING.need, [])
+    gather = Gather(EVERYTHING.need, Shelves())
     gather.add(0, torch.empty(0, 3), EVERYTHING)
     assert len(gather.finish().read().keys) == 0
 
@@ -146,9 +147,9 @@ def test_rows_of_parts_are_the_row_of_the_whole(parts: list[list[float]]) -> Non
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 3)), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
 def test_a_buffer_used_again_holds_what_was_added_last(sizes: list[tuple[int, int]], seed: int) -> None:
     """Two steps with other shapes: each key's row is that of all its tensors together."""
-    generator, pool = torch.Generator().manual_seed(seed), []  # type: ignore[var-annotated]
+    generator, shelves = torch.Generator().manual_seed(seed), Shelves()
     for step in range(2):
-        gather, given_ = Gather(EVERYTHING.need, pool), {}
+        gather, given_ = Gather(EVERYTHING.need, shelves), {}
         for n, key in sizes[step:]:
             tensor = torch.randn(n, generator=generator)
             gather.add(key, tensor, EVERYTHING)
@@ -160,30 +161,34 @@ def test_a_buffer_used_again_holds_what_was_added_last(sizes: list[tuple[int, in
             assert statistics_of(row) == pytest.approx(expected, rel=1e-5, abs=1e-6, nan_ok=True)
 
 
-def test_several_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flexlogger.model.flat.PAGE", 100)
-    tensors = [torch.randn(30 + n) for n in range(8)]
-    gather = Gather(EVERYTHING.need, [])
-    gather.add_together([[key] for key in range(8)], tensors, object())
-    rows = gather.finish().read().rows
-    for tensor, row in zip(tensors, rows, strict=True):
-        assert statistics_of(row) == pytest.approx(slow(tensor), rel=1e-5, abs=1e-6)
+@pytest.mark.parametrize("together", [True, False])
+def test_more_tensors_of_a_shape_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch, together: bool) -> None:
+    monkeypatch.setattr("flexlogger.model.shelves.PIECE", 100)
+    tensors = [torch.randn(30 + n % 2) + 1000 * (n == 5) for n in range(16)]
+    tensors[3][2] = math.nan
+    gather = Gather(EVERYTHING.need, Shelves())
+    if together:
+        gather.add_together([[key] for key in range(16)], tensors, object())
+    else:
+        for key, tensor in enumerate(tensors):
+            gather.add(key, tensor, EVERYTHING)
+    collected = gather.finish().read()
+    assert collected.keys.tolist() == list(range(16))
+    for tensor, row in zip(tensors, collected.rows, strict=True):
+        assert statistics_of(row) == pytest.approx(slow(tensor), rel=1e-5, abs=1e-6, nan_ok=True)
 
 
-def test_a_buffer_goes_back_to_its_pool_once_read() -> None:
-    pool: list[object] = []
-    for _ in range(3):
-        gather = Gather(EVERYTHING.need, pool)  # type: ignore[arg-type]
-        gather.add(0, torch.randn(3), EVERYTHING)
-        gathered = gather.finish()
-        del gather
-        assert not pool
-        gathered.read()
-        assert len(pool) == 1
+def test_inputs_of_ever_new_lengths_leave_no_room_behind() -> None:
+    shelves = Shelves()
+    for step in range(1, 2 * MOST):
+        gather = Gather(EVERYTHING.need, shelves)
+        gather.add(0, torch.ones(step), EVERYTHING)
+        assert gather.finish().read().rows[0, N] == step
+    assert len(shelves._shelves) <= MOST + 1
 
 
 def test_keys_that_share_a_tensor_have_equal_rows() -> None:
-    gather = Gather(EVERYTHING.need, [])
+    gather = Gather(EVERYTHING.need, Shelves())
     gather.add(0, torch.tensor([1.0, 2.0]), EVERYTHING).append(5)
     gather.add(0, torch.tensor([3.0]), EVERYTHING)
     collected = gather.finish().read()
@@ -195,7 +200,7 @@ def test_keys_that_share_a_tensor_have_equal_rows() -> None:
 def test_gradients_of_a_scaled_loss_are_unscaled() -> None:
     wanted = Wanted(EVERYTHING.need, {"peak": torch.max}, histogram=True)
     gradient = torch.tensor([1.0, -2.0, 4.0])
-    gather = Gather(EVERYTHING.need, [])
+    gather = Gather(EVERYTHING.need, Shelves())
     gather.factor = torch.tensor(1024.0)
     gather.add(0, gradient * 1024, wanted, scaled=True)
     gather.add(1, gradient, wanted)
@@ -207,7 +212,7 @@ def test_gradients_of_a_scaled_loss_are_unscaled() -> None:
 
 
 def test_what_is_not_finite_is_named_in_the_order_it_came() -> None:
-    gather = Gather(EVERYTHING.need, [])
+    gather = Gather(EVERYTHING.need, Shelves())
     gather.add(3, torch.ones(2), EVERYTHING)
     gather.add(2, torch.full((70_000,), math.inf), EVERYTHING)
     gather.add(9, torch.tensor([math.nan]), EVERYTHING)
@@ -219,7 +224,7 @@ def test_what_is_not_finite_is_named_in_the_order_it_came() -> None:
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_histograms_and_own_statistics(elsewhere: bool) -> None:
     wanted = Wanted(needs(["mean"]), {"peak": lambda t: t.abs().max()}, histogram=True)
-    gather = Gather(wanted.need, [], bins=4, elsewhere=lambda _: elsewhere)
+    gather = Gather(wanted.need, Shelves(), bins=4, elsewhere=lambda _: elsewhere)
     gather.add(0, torch.tensor([0.0, 1.0, 4.0]), wanted)
     gather.add(0, torch.tensor([-2.0]), wanted)
     collected = gather.finish().read()
@@ -232,7 +237,7 @@ def test_histograms_and_own_statistics(elsewhere: bool) -> None:
 def test_a_histogram_of_a_large_tensor_is_counted_from_an_even_sample() -> None:
     wanted = Wanted(needs(["mean"]), histogram=True)
     tensor = torch.arange(100_000.0)
-    gather = Gather(wanted.need, [], bins=10, sample=1000)
+    gather = Gather(wanted.need, Shelves(), bins=10, sample=1000)
     gather.add(0, tensor, wanted)
     counts = gather.finish().read().histograms[0][1, :-1]
     assert 900 <= counts.sum() <= 1000

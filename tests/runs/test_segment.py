@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flexlogger.records import Datum, Definition, End, Event, Item, MeterDef, PlotDef, Record
+from flexlogger.records import Datum, Definition, End, Event, Item, MeterDef, PlotDef, Record, Scalars
 from flexlogger.runs.format import DatumEntry, encode_datum, encode_values, seal
 from flexlogger.runs.segment import SegmentReader, SegmentWriter, segments
 from tests.runs.writing import record, same
@@ -38,6 +38,17 @@ def example_items() -> list[Item]:
         Event(4.0, "drops", {"queue full": 3}),
         End(5.0),
     ]
+
+
+@pytest.mark.parametrize("odd", ["ü/\u2028", 'a "quote"', "back\\slash", "line\n", "\x01", ""])
+@pytest.mark.parametrize("value", [0.1, math.nan, math.inf, 1e308])
+def test_many_scalars_at_once_are_written_as_a_dict_is(tmp_path: Path, odd: str, value: float) -> None:
+    names = (*(f"layer_{n}.mean" for n in range(2000)), odd)
+    array = np.linspace(-1e30, 1e-30, len(names))
+    array[[7, 8]] = value
+    many, plain = (Record(3, 2.0, Scalars(names, array)), Record(3, 2.0, dict(zip(names, array.tolist(), strict=True))))
+    assert encode_values(5, many) == encode_values(5, plain)
+    assert all(map(same, SegmentReader(written(tmp_path, [many, many])).read(), [plain, plain]))
 
 
 def test_every_kind_of_item_comes_back_as_it_was(tmp_path: Path) -> None:
