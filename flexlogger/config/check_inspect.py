@@ -9,7 +9,7 @@ from flexlogger.config.fields import INSPECT
 from flexlogger.config.section import Section, read
 from flexlogger.config.tree import Items, Problems, Table, join
 from flexlogger.errors import unknown
-from flexlogger.inspector.names import LARGEST, SMALLEST, SOURCES
+from flexlogger.inspector.names import LARGEST, LIMITS, SMALLEST, SOURCES, within
 
 
 def read_inspect(top: Section, problems: Problems) -> dict[str, Any] | None:
@@ -29,9 +29,9 @@ def read_inspect(top: Section, problems: Problems) -> dict[str, Any] | None:
     if size is not None and not _is_size(size):
         message = f"expected [width, height], even, from {SMALLEST} to {LARGEST}, but got {size}"
         problems.add(section.at("size"), section.to("size"), message)
-    for key in ("fps", "seconds", "timeout"):
-        if section.values.get(key, 1) <= 0:
-            problems.add(section.at(key), section.to(key), f"expected more than 0, but got {section.values[key]}")
+    for key in LIMITS:
+        if key in section.values and (wrong := within(key, section.values[key])):
+            problems.add(section.at(key), section.to(key), wrong)
     values: dict[str, Any] = disclose(section.values)
     return values
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flexlogger.catalog import Option
-from flexlogger.inspector.names import CODECS, VIEWS
+from flexlogger.inspector.names import CODECS, LIMITS, VIEWS
 from flexlogger.inspector.names import SOURCES as INSPECTED
 from flexlogger.model.names import MODES, NAMES, SOURCES
 from flexlogger.plots.catalog import DISPLAY
@@ -82,11 +82,11 @@ INSPECT = (
     Option("sources", ("array",), f"some of {', '.join(INSPECTED)}", ["outputs", "grad_out"], items=_TEXT),
     Option("view", _TEXT, "what a tensor is drawn as", "plot2D", VIEWS),
     Option("frequency", _WHOLE, "steps from one that is sent to the next", 20, minimum=1),
-    Option("timeout", ("number",), "seconds that drawing a frame may take", 30, minimum=0),
-    Option("capacity", _WHOLE, "bytes of memory shared with the process that draws", 64 * 2**20, minimum=1),
+    Option("timeout", ("number",), "seconds that drawing a frame may take", 30, minimum=LIMITS["timeout"][0]),
+    Option("capacity", _WHOLE, "bytes of memory shared with the process that draws", 64 * 2**20, minimum=4096),
     Option("size", ("array",), "width and height of a frame in pixels", [640, 480], items=_WHOLE),
-    Option("fps", ("number",), "frames a second", 20, minimum=0),
-    Option("seconds", ("number",), "length of a video; then the next one begins", 100, minimum=0),
+    Option("fps", ("number",), "frames a second", 20, minimum=LIMITS["fps"][0]),
+    Option("seconds", ("number",), "length of a video; then the next one begins", 100, minimum=LIMITS["seconds"][0]),
     Option("folder", _TEXT, "where videos lie; videos in the run's folder if not given"),
     Option("codec", _TEXT, "how videos are written", "h264", CODECS),
     Option("live", _YES_NO, "whether frames are shown on the dashboard as well", False),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -69,7 +71,7 @@ class Canvas:
         self.pixels: Pixels = np.full((height, width, 3), 255, np.uint8)
         self.letter = min(28, max(9, height // 34))
         """Height of a line's letters."""
-        self._texts: list[tuple[float, float, str, Colour, str]] = []
+        self._texts: list[tuple[float, float, str, Colour, str, float]] = []
 
     @property
     def inside(self) -> Box:
@@ -98,9 +100,12 @@ class Canvas:
         ):
             self.fill(side, EDGE)
 
-    def text(self, x: float, y: float, text: str, colour: Colour = INK, anchor: str = "la") -> None:
-        """Write a line; `anchor` says in Pillow's words which of its points lies at (x, y)."""
-        self._texts.append((x, y, text, colour, anchor))
+    def text(
+        self, x: float, y: float, text: str, colour: Colour = INK, anchor: str = "la", room: float = math.inf
+    ) -> None:
+        """Write a line; `anchor` says in Pillow's words which of its points lies at (x, y). Of one that is longer than
+        `room` the middle is left out."""
+        self._texts.append((x, y, text, colour, anchor, room))
 
     def finish(self) -> Pixels:
         """The frame as (height, width, 3) of uint8."""
@@ -111,9 +116,18 @@ class Canvas:
         picture = Image.fromarray(self.pixels)
         draw = ImageDraw.Draw(picture)
         font = _font(self.letter)
-        for x, y, text, colour, anchor in self._texts:
-            draw.text((x, y), text, fill=colour, font=font, anchor=anchor)
+        for x, y, text, colour, anchor, room in self._texts:
+            draw.text((x, y), _fitting(text, room, font.getlength), fill=colour, font=font, anchor=anchor)
         return np.asarray(picture)
+
+
+def _fitting(text: str, room: float, length: Callable[[str], float]) -> str:
+    """A line without so much of its middle that it fits: what a name ends with tells as much as its beginning."""
+    short, kept = text, len(text)
+    while length(short) > room and kept:
+        kept -= 1
+        short = f"{text[: (kept + 1) // 2]}\N{HORIZONTAL ELLIPSIS}{text[len(text) - kept // 2 :]}"
+    return short
 
 
 @lru_cache
@@ -130,3 +144,15 @@ def short(value: float) -> str:
     ('0', '-1.23e+06', '0.125')
     """
     return f"{value:.3g}"
+
+
+def ends(low: float, high: float) -> tuple[str, str]:
+    """Both ends of an axis, with as many digits as it takes to tell them apart.
+
+    >>> ends(0.0, 0.125), ends(1000001.0, 1000002.0), ends(3.0, 3.0)
+    (('0', '0.125'), ('1000001', '1000002'), ('3', '3'))
+    """
+    digits = 3
+    while high > low and f"{low:.{digits}g}" == f"{high:.{digits}g}" and digits < 9:
+        digits += 1
+    return f"{low:.{digits}g}", f"{high:.{digits}g}"

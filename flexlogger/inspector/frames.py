@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flexlogger.inspector.canvas import BLUE, INK, MUTED, VIRIDIS, WARN, Box, Canvas, Pixels, short
+from flexlogger.inspector.canvas import BLUE, EDGE, INK, MUTED, VIRIDIS, WARN, Box, Canvas, Pixels, ends, short
 
 Numbers = NDArray[np.floating[Any]]
 
@@ -67,8 +67,14 @@ def heat_map(numbers: Numbers, size: tuple[int, int], title: str, told: str) -> 
     bar = Box(box.right + canvas.letter // 2, box.top, box.right + canvas.letter, box.bottom)
     ramp = np.linspace(high, low, bar.height)[:, None] if high > low else np.full((bar.height, 1), low)
     canvas.paste(bar, coloured(np.repeat(ramp, bar.width, axis=1), low, high))
-    canvas.text(bar.right + 4, bar.top, short(high), MUTED)
-    canvas.text(bar.right + 4, bar.bottom, short(low), MUTED, "ld")
+    least, largest = ends(low, high)
+    room = size[0] - bar.right - 6
+    canvas.text(bar.right + 4, bar.top, largest, MUTED, room=room)
+    canvas.text(bar.right + 4, bar.bottom, least, MUTED, "ld", room)
+    if matrix.size:
+        rows, columns = numbers.shape[-2:]
+        said = f"columns 0 to {columns - 1} across, rows 0 to {rows - 1} from top to bottom"
+        canvas.text((box.left + box.right) / 2, box.bottom + 3, said, MUTED, "ma", box.width)
     return canvas.finish()
 
 
@@ -130,10 +136,11 @@ def histogram(numbers: Numbers, size: tuple[int, int], title: str, told: str) ->
         left, right = (box.left + 1 + edge * (box.width - 2) // BINS for edge in (at, at + 1))
         top = box.bottom - 1 - round(count / tallest * (box.height - 4))
         canvas.fill(Box(left, top, max(left + 1, right - 1), box.bottom - 1), BLUE)
-    canvas.text(box.right + 4, box.top, short(tallest), MUTED)
+    canvas.text(box.right + 4, box.top, f"{tallest:,}", MUTED)
     canvas.text(box.right + 4, box.bottom, "0", MUTED, "ld")
-    canvas.text(box.left, box.bottom + 3, short(low), MUTED)
-    canvas.text(box.right, box.bottom + 3, short(high), MUTED, "ra")
+    least, largest = ends(low, high)
+    canvas.text(box.left, box.bottom + 3, least, MUTED)
+    canvas.text(box.right, box.bottom + 3, largest, MUTED, "ra")
     finite = numbers[np.isfinite(numbers)]
     if finite.size:
         spread = f"mean {short(finite.mean(dtype=np.float64))}   std {short(finite.std(dtype=np.float64))}"
@@ -172,11 +179,13 @@ def pca(numbers: Numbers, size: tuple[int, int], title: str, told: str) -> Pixel
     radius = max(1, canvas.letter // 6)
     reach = np.abs(scores).max() or 1.0
     room = np.array([box.width, box.height]) / 2 - 2 * radius - 2
+    canvas.fill(Box(box.left, round(middle[1]), box.right, round(middle[1]) + 1), EDGE)
+    canvas.fill(Box(round(middle[0]), box.top, round(middle[0]) + 1, box.bottom), EDGE)
     places = np.array(middle) + scores / reach * room * (1, -1)
     for x, y in places.round().astype(int).tolist():
         canvas.fill(Box(x - radius, y - radius, x + radius + 1, y + radius + 1), BLUE)
     said = f"across: PC 1 ({shares[0]:.0%})   up: PC 2 ({shares[1]:.0%})   to the edge: {short(float(reach))}"
-    canvas.text(box.left, box.bottom + 3, said, MUTED)
+    canvas.text(box.left, box.bottom + 3, said, MUTED, room=size[0] - box.left)
     return canvas.finish()
 
 
@@ -218,12 +227,15 @@ def components(numbers: Numbers) -> tuple[Numbers, tuple[float, float]] | None:
 def _titled(numbers: Numbers, size: tuple[int, int], title: str, told: str) -> Canvas:
     canvas = Canvas(*size)
     edge, line = canvas.letter // 2, round(canvas.letter * 1.3)
-    canvas.text(edge, edge, title, INK)
+    room = float(size[0] - 2 * edge)
     shape = " x ".join(map(str, numbers.shape)) or "one number"
-    canvas.text(edge, edge + line, "   ".join(part for part in (told, shape) if part), MUTED)
+    canvas.text(edge, edge + line, "   ".join(part for part in (told, shape) if part), MUTED, room=room)
     bad = numbers.size - int(np.count_nonzero(np.isfinite(numbers)))
     if bad:
-        canvas.text(size[0] - edge, edge, f"{bad:,} not finite", WARN, "ra")
+        said = f"{bad:,} not finite"
+        canvas.text(size[0] - edge, edge, said, WARN, "ra", room / 2)
+        room -= min(room / 2, len(said) * canvas.letter * 0.6)
+    canvas.text(edge, edge, title, INK, room=room)
     return canvas
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from flexlogger import faults
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.inspector.callbacks import OnClosing, OnRun
+from flexlogger.inspector.names import within
 from flexlogger.inspector.outbox import Outbox
 from flexlogger.inspector.process import Process
 from flexlogger.inspector.tracker import Tracker, as_layers, check_modules, check_sources
@@ -45,7 +46,13 @@ class ParallelHandler:
         """Return the one that there is, or the first one."""
         with ParallelHandler._lock:
             one = ParallelHandler._one
-            return one if isinstance(one, cls) else super().__new__(cls)
+        if not isinstance(one, cls):
+            return super().__new__(cls)
+        if args or settings:
+            faults.log.warning(
+                "flexlogger: there is a ParallelHandler already, and it stays as it is; stop() it for another one"
+            )
+        return one
 
     def __init__(
         self,
@@ -57,14 +64,12 @@ class ParallelHandler:
         capacity: int = CAPACITY,
     ) -> None:
         if self is ParallelHandler._one:
-            if callback_onrun is not None:
-                faults.log.warning(
-                    "flexlogger: there is a ParallelHandler already, and it stays as it is; stop() it for another one"
-                )
             return
         self._frequency = _frequency(frequency)
-        self._timeout = _positive("timeout", timeout)
-        self._capacity = int(_positive("capacity", capacity))
+        if wrong := within("timeout", timeout):
+            raise ValueRefusedError(f"timeout: {wrong}")
+        self._timeout = timeout
+        self._capacity = _bytes(capacity)
         if not callable(callback_onrun):
             raise ValueRefusedError(f"callback_onrun: expected a function, but got {callback_onrun!r}")
         if callback_onclosing is not None and not callable(callback_onclosing):
@@ -233,17 +238,17 @@ def _layers_of(name: str, model: nn.Module, choice: Choice) -> list[Layer]:
 
 
 def _frequency(given: float) -> int:
-    if isinstance(given, bool) or not isinstance(given, int | float) or given < 1 or given != int(given):
+    if isinstance(given, bool) or not isinstance(given, int | float) or given < 1 or given % 1:
         raise ValueRefusedError(
             f"frequency: expected a whole number of steps, at least 1 (20 sends every 20th), but got {given!r}"
         )
     return int(given)
 
 
-def _positive(name: str, given: float) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < float("inf"):
-        raise ValueRefusedError(f"{name}: expected a number above 0, but got {given!r}")
-    return given
+def _bytes(given: float) -> int:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 4096 <= given < 2**48:
+        raise ValueRefusedError(f"capacity: expected a number of bytes, at least 4096, but got {given!r}")
+    return int(given)
 
 
 def _number(unique_id: object, taken: Mapping[int, object]) -> int:

@@ -38,13 +38,13 @@ class Live:
         repair = f"Start a server with: flexlogger server --port {place.server.port}"
         self._view = View(HistorySink(place), "inspector", repair=repair, interval=1.0)
 
-    def add(self, key: str, frame: Pixels, caption: str) -> None:
-        """Show a frame, unless the next one comes before its turn."""
-        self._offer(Datum(key, "image", frame, (caption,)))
+    def add(self, number: int, key: str, frame: Pixels, caption: str) -> None:
+        """Show a frame of a key of the process `number`, unless the next one comes before its turn."""
+        self._offer(Datum(f"{number}/{key}", "image", frame, (caption,)))
 
-    def end(self, key: str, video: Path) -> None:
+    def end(self, number: int, key: str, video: Path) -> None:
         """Show the video of a key."""
-        self._offer(Datum(key, "text", str(video)))
+        self._offer(Datum(f"{number}/{key}", "text", str(video)))
 
     def _offer(self, datum: Datum) -> None:
         self._view.offer([Record(0, time.time(), {}, (datum,))], None, 0)
@@ -76,7 +76,8 @@ class History:
 
 
 class HistorySink:
-    """A sink of records that hold images (the next frame of their name) and texts (the path of its video)."""
+    """A sink of records that hold images (the next frame of their name) and texts (the path of its video). A name is a
+    process's number, a slash and a key: two processes may have the same key, and a window each."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -114,7 +115,7 @@ class HistorySink:
         """Visdom makes a history with one frame and adds the others one by one."""
         while history.shown < len(history.frames):
             frame = history.frames[history.shown]
-            opts = {"title": key, "show_slider": True}
+            opts = {"title": _title(key), "show_slider": True}
             body = {"data": [{"type": "image_history", "content": frame}], "layout": {}, "opts": opts}
             self._post("/update" if history.shown else "/events", body, key)
             history.shown += 1
@@ -132,8 +133,12 @@ class HistorySink:
         self._connection.close()
 
 
+def _title(name: str) -> str:
+    return name.partition("/")[2]
+
+
 def _video_window(key: str, path: Path) -> dict[str, Any]:
-    title = f"{key}: video"
+    title = f"{_title(key)}: video"
     if path.stat().st_size > LARGEST_VIDEO:
         html = f"<p>{path.name} has more than {LARGEST_VIDEO // 2**20} MB; it is in its folder.</p>"
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.parameter import is_lazy
 
 from flexlogger import faults
 from flexlogger.inspector import wire
@@ -35,7 +36,7 @@ class Outbox:
         self._heads: dict[Any, bytes] = {}
         self._hungry: set[str] = set()
         self._first = frozenset[str]()
-        self._warned: set[str] = set()
+        self._warned: set[tuple[str, str]] = set()
         self.message = ""
         """What callbacks are given as `internal_message`."""
         self.sent = 0
@@ -47,18 +48,25 @@ class Outbox:
         with self._lock:
             if not self._process.alive:
                 return False
-            self._process.hear()
+            self._process.watch()
+            if not self._process.open:
+                return False
             self._first = frozenset(self._hungry)
             return True
 
     def send(self, key: str, step: int, tensor: torch.Tensor) -> None:
         """Send one tensor."""
-        tensor = _plain(tensor)
-        if not tensor.numel():
+        try:
+            tensor = _plain(tensor)
+        except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+            self._leave_out(key, "of a kind that cannot be sent", str(error).partition("\n")[0])
             return
         if wire.aligned(tensor.nbytes) + wire.ALIGN * 8 > self._process.ring.size:
-            self.dropped["larger than the memory"] += 1
-            self._warn_of_size(key, tensor.nbytes)
+            told = (
+                f"{_size(tensor.nbytes)} do not fit into the {_size(self._process.ring.size)} that are shared with its "
+                "process; give ParallelHandler a larger capacity (bytes)"
+            )
+            self._leave_out(key, "larger than the memory", told)
         elif self._first and key not in self._first:
             self.dropped["memory full"] += 1  # it had its turn
         elif tensor.is_cpu:
@@ -119,21 +127,21 @@ class Outbox:
         self.dropped["memory full"] += 1
         self._hungry.add(key)
 
-    def _warn_of_size(self, key: str, size: int) -> None:
-        if key not in self._warned:
-            self._warned.add(key)
-            faults.log.warning(
-                "flexlogger: the inspector leaves out %r: %.0f MB do not fit into the %.0f MB that are shared with its "
-                "process; give ParallelHandler a larger capacity (bytes)",
-                key,
-                size / 1e6,
-                self._process.ring.size / 1e6,
-            )
+    def _leave_out(self, key: str, reason: str, told: str) -> None:
+        self.dropped[reason] += 1
+        if (key, reason) not in self._warned:
+            self._warned.add((key, reason))
+            faults.log.warning("flexlogger: the inspector leaves out %r: %s", key, told)
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    """A strided tensor of a type that travels, detached; nothing is copied where it is one already."""
+    """A strided tensor of a type that travels, detached; nothing is copied where it is one already. Raises what torch
+    does for one that cannot be made into such, and ValueError for one without numbers or of a shape that differs."""
+    if is_lazy(tensor) or tensor.is_meta:
+        raise ValueError("it holds no numbers")
     tensor = tensor.detach()
+    if tensor.is_nested:
+        raise ValueError("a nested tensor has no shape of its own")
     if type(tensor) not in _PLAIN and is_sharded(tensor):
         tensor = tensor.to_local()  # type: ignore[attr-defined]  # a DTensor: of each rank its own part
     if tensor.layout is not torch.strided:
@@ -142,4 +150,10 @@ def _plain(tensor: torch.Tensor) -> torch.Tensor:
         tensor = tensor.dequantize()
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
-    return tensor if tensor.dtype in _NAMES else tensor.float()
+    if tensor.dtype in _NAMES:
+        return tensor
+    return tensor.to(torch.complex64) if tensor.is_complex() else tensor.float()
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count:,} bytes"

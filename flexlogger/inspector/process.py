@@ -41,6 +41,8 @@ class Process:
         """Tensors that it has taken out of the memory."""
         self.errors: Counter[str] = Counter()
         """How often each callback has raised."""
+        self._moved = time.monotonic()
+        self._given_up = False
         self.ring = Ring(capacity)
         self._partial = b""
         self._ready = self._told = False
@@ -93,6 +95,22 @@ class Process:
             self._ended_early()
             return False
         return True
+
+    def watch(self) -> None:
+        """Hear it, and end it where it has tensors and takes none for longer than a callback may last: it cannot even
+        end itself then."""
+        before, now = self.taken, time.monotonic()
+        self.hear()
+        if self.taken != before or not self.ring.waiting:
+            self._moved = now
+        elif now - self._moved > self.timeout + GRACE_S:
+            self._kill()
+            self._ended_early()
+
+    def _kill(self) -> None:
+        self._given_up = True
+        self._popen.kill()
+        self._popen.wait()
 
     def hear(self) -> None:
         """Take in what it has reported; give back memory that it needs no more. Never waits."""
@@ -165,8 +183,7 @@ class Process:
         try:
             self._popen.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self._popen.kill()
-            self._popen.wait()
+            self._kill()
         if self._popen.returncode:
             self._ended_early()
             return False
@@ -183,7 +200,7 @@ class Process:
         faults.log.warning(
             "flexlogger: the inspector's process %d %s%s%s. Training goes on; nothing more is sent to it",
             self.number,
-            _reason(self._popen.returncode, self.timeout),
+            _reason(self._popen.returncode, self.timeout, self._given_up),
             what,
             lost,
         )
@@ -219,7 +236,9 @@ def _start(memory: int, reports: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _reason(status: int, timeout: float) -> str:
+def _reason(status: int, timeout: float, given_up: bool) -> str:
+    if given_up:
+        return f"did nothing for more than {timeout:g} s, as a stopped one does, and was ended"
     if status == -signal.SIGALRM:
         return f"hung: a callback did not come back within {timeout:g} s"
     if status < 0:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from flexlogger.errors import ValueRefusedError
@@ -12,7 +14,7 @@ from flexlogger.inspector import frames
 from flexlogger.inspector.callbacks import takes_arrays
 from flexlogger.inspector.canvas import Pixels
 from flexlogger.inspector.live import Live, Place
-from flexlogger.inspector.names import LARGEST, SMALLEST
+from flexlogger.inspector.names import LARGEST, SMALLEST, within
 from flexlogger.inspector.video import Video, check_codec
 from flexlogger.sinks.where import server_of, token_of
 
@@ -24,8 +26,9 @@ class DataRecorder:
     `fps` frames a second. After `seconds` of video the next file begins. No file that exists is written over.
 
     Its methods are callbacks of a ParallelHandler: one of `tensor_plot2D`, `tensor_histogram` and `tensor_pca` as
-    `callback_onrun`, `flush` as `callback_onclosing`. They work without torch. Each frame is in the file as soon as it
-    is drawn: a process that is killed leaves a video that plays up to there.
+    `callback_onrun`, `flush` as `callback_onclosing`. They work without torch. Each frame is in the file once the
+    next one is drawn: a process that is killed leaves a video that plays up to there. A full disk ends a file with its
+    last whole frame; as soon as there is room again another one begins.
 
     `codec` is h264, which every browser of today plays, or vp8 for those built without it (files are .webm then).
 
@@ -51,15 +54,11 @@ class DataRecorder:
         token: str | None = None,
     ) -> None:
         self.size = _size(size)
-        self.fps = _rate("fps", fps)
-        self.frames = max(1, round(self.fps * _rate("seconds", seconds)))
+        self.fps = _number("fps", fps)
+        self.frames = max(1, round(self.fps * _number("seconds", seconds)))
         """Frames in a file."""
         self.codec = check_codec(codec)
-        self.folder = Path(folder).absolute()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueRefusedError(f"folder: {self.folder} cannot be made ({error.strerror or error})") from error
+        self.folder = _folder(folder)
         self._place = Place(server_of(server, port), token_of(token), env, uid or env) if live else None
         self._begin()
 
@@ -90,12 +89,13 @@ class DataRecorder:
         """Close all videos; the next frame begins another one."""
         videos, live = self._videos, self._live
         self._begin()
-        for video in videos.values():
-            video.close()
-        if live is not None:
-            for (_, key), video in videos.items():
-                live.end(key, video.path)
-            live.close()
+        with ExitStack() as ends:  # from the last to the first, whatever of it raises
+            if live is not None:
+                ends.callback(live.close)
+                for (number, key), video in videos.items():
+                    ends.callback(live.end, number, key, video.path)
+            for video in videos.values():
+                ends.callback(video.close)
 
     # ----
 
@@ -104,17 +104,16 @@ class DataRecorder:
     ) -> None:
         told = "   ".join(part for part in (f"step {message}", internal_message) if part)
         frame = draw(numbers, self.size, key, told)
-        video = self._videos.get((unique_id, key))
+        if self._place is not None:
+            self._live = self._live or Live(self._place)
+            self._live.add(unique_id, key, frame, told)
+        video = self._videos.pop((unique_id, key), None)  # one that cannot be written is not gone on with
         if video is not None and video.frames >= self.frames:
             video.close()
             video = None
-        if video is None:
-            stem = f"{_safe(key)}_{unique_id}"
-            video = self._videos[unique_id, key] = Video(self.folder, stem, self.size, self.fps, self.codec)
+        video = video or Video(self.folder, f"{_safe(key)}_{unique_id}", self.size, self.fps, self.codec)
         video.add(frame)
-        if self._place is not None:
-            self._live = self._live or Live(self._place)
-            self._live.add(key, frame, told)
+        self._videos[unique_id, key] = video
 
     def __getstate__(self) -> dict[str, Any]:
         """Settings travel to another process; open videos stay."""
@@ -133,7 +132,24 @@ def _size(size: object) -> tuple[int, int]:
     raise ValueRefusedError(f"size: expected (width, height), even, from {SMALLEST} to {LARGEST}, but got {size!r}")
 
 
-def _rate(name: str, given: object) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < 1e6:
-        raise ValueRefusedError(f"{name}: expected a number above 0, but got {given!r}")
+def _number(name: str, given: float) -> float:
+    if wrong := within(name, given):
+        raise ValueRefusedError(f"{name}: {wrong}")
     return float(given)
+
+
+def _folder(given: object) -> Path:
+    """Make a folder, unless there is one, and see that it takes files."""
+    if not isinstance(given, str | Path) or not str(given):
+        raise ValueRefusedError(f"folder: expected a path, but got {given!r}")
+    folder = Path(given).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueRefusedError(f"folder: {folder} cannot be made ({error.strerror or error})") from error
+    try:
+        with NamedTemporaryFile(dir=folder, prefix="."):
+            pass
+    except OSError as error:
+        raise ValueRefusedError(f"folder: {folder} takes no files ({error.strerror or error})") from error
+    return folder

@@ -192,6 +192,13 @@ def check_modules(what: str, modules: object) -> Mapping[str, nn.Module]:
             raise ValueRefusedError(f"{what}: expected names that are text, but got {name!r}")
         if not isinstance(module, nn.Module):
             raise ValueRefusedError(f"{what}[{name!r}]: expected a torch.nn.Module, but got {type(module).__name__}")
+        if getattr(module, "_compiled_call_impl", None) is not None:
+            raise ValueRefusedError(
+                f"{what}[{name!r}]: it was compiled in place, which hides it; track what torch.compile(model) returns"
+            )
+        first = next(other for other in modules if modules[other] is module)
+        if first != name:
+            raise ValueRefusedError(f"{what}[{name!r}]: it is the same module as {first!r}; name it once")
     return modules
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from fractions import Fraction
 from importlib.util import find_spec
 from itertools import count
@@ -47,7 +49,8 @@ class Video:
     """A file that frames of `size` (width, height) are added to, shown `fps` a second. A key frame begins each second.
 
     It is the first `<stem>_<number>.mp4` (H.264) or `.webm` (VP8) in `folder` that there is not yet. Each frame is in
-    the file when `add` returns.
+    the file when `add` has returned for the next one, which says how long it is shown. Where one cannot be written, the
+    file ends with those that are whole, and the error raises.
     """
 
     def __init__(self, folder: Path, stem: str, size: tuple[int, int], fps: float, codec: str) -> None:
@@ -56,7 +59,7 @@ class Video:
 
         encoder, container, options, container_options = _CODECS[_available(codec)]
         self.path = _new_file(folder, stem, container)
-        self.frames = 0
+        self.frames = self._whole = 0
         rate = Fraction(fps).limit_denominator(1001)
         self._container = av.open(str(self.path), "w", format=container, options=container_options)
         stream = self._container.add_stream(encoder, rate=rate, options=options)
@@ -73,13 +76,32 @@ class Video:
 
         picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
         picture.pts, picture.time_base = self.frames, 1 / self._rate
-        self._container.mux(self._stream.encode(picture))
+        try:
+            self._container.mux(self._stream.encode(picture))
+        except OSError:
+            self._give_up()
+            raise
         self.frames += 1
+        self._whole = self.path.stat().st_size
 
     def close(self) -> None:
         """Write what is left."""
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
+        try:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except OSError:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """A full disk: leave the frames that are whole, and no file without any."""
+        with suppress(OSError):
+            self._container.close()
+        with suppress(OSError):
+            if self.frames > 1:
+                os.truncate(self.path, self._whole)
+            else:
+                self.path.unlink()
 
 
 def _new_file(folder: Path, stem: str, suffix: str) -> Path:

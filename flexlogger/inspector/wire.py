@@ -18,9 +18,9 @@ NOTE = struct.Struct("<QQq")
 
 DTYPES = (
     *("float16", "float32", "float64", "bfloat16", "complex64", "complex128"),
-    *("bool", "uint8", "int8", "int16", "int32", "int64"),
+    *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
 )
-"""Types that travel as they are, in the words of numpy and torch; the sender turns others into float32."""
+"""Types that travel as they are, in the words of numpy and torch; the sender turns others into float32 or complex64."""
 BFLOAT16 = "bfloat16"
 
 

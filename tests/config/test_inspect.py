@@ -45,7 +45,14 @@ def test_all_by_default_is_something_else_than_nothing():
         ({"sources": []}, "inspect.sources", "expected some of outputs, grad_out, weights, got none"),
         ({"size": [641, 480]}, "inspect.size", "expected [width, height], even, from 64 to 4096, but got [641, 480]"),
         ({"size": [640]}, "inspect.size", "expected [width, height], even, from 64 to 4096, but got [640]"),
-        ({"fps": 0}, "inspect.fps", "expected more than 0, but got 0"),
+        ({"fps": 0}, "inspect.fps", "expected a finite number of at least 0.01, but got 0"),
+        ({"fps": 5000}, "inspect.fps", "expected a number from 0.01 to 1000, but got 5000"),
+        ({"timeout": 1e30}, "inspect.timeout", "expected a number from 0.001 to 1e+06, but got 1e+30"),
+        (
+            {"view": "plot2d"},
+            "inspect.view",
+            "expected one of plot2D, histogram, pca, but got 'plot2d'",
+        ),
     ],
 )
 def test_mistakes_are_told_with_their_place_and_the_nearest_name(inspect, path, message):

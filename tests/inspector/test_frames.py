@@ -115,3 +115,16 @@ def test_every_type_becomes_numbers(dtype: torch.dtype) -> None:
     numbers = frames.numbers_of(torch.tensor([[1, 0], [1, 1]]).to(dtype))
     assert numbers.tolist() == [[1, 0], [1, 1]]
     assert numbers.dtype.kind == "f"
+
+
+def test_a_name_that_is_too_long_keeps_both_its_ends() -> None:
+    """Its last part is the source, and what stands on the right is not written over."""
+    name = "encoder." * 20 + "grad_out"
+    numbers = np.array([[0.0, np.nan]])
+    frame, other = (frames.heat_map(numbers, SIZE, title, "") for title in (name, name.replace("grad_out", "weights_")))
+    line = slice(0, round(Canvas(*SIZE).letter * 1.5))
+    differ = np.flatnonzero((frame[line] != other[line]).any(axis=(0, 2)))
+    assert differ.size
+    red, green = frame[line, :, 0].astype(int), frame[line, :, 1].astype(int)
+    told = np.flatnonzero((red - green > 50).any(axis=0))
+    assert differ.max() < told.min()

@@ -75,6 +75,77 @@ def test_other_callbacks_get_tensors_of_their_own_type(tmp_path: Path) -> None:
     assert all(line["values"] == [[1.0, 0.0]] for line in lines)
 
 
+def unusual() -> dict[str, tuple[torch.Tensor, torch.dtype]]:
+    """Tensors, and the types they arrive with."""
+    return {
+        "float8": (torch.ones(2, 2).to(torch.float8_e4m3fn), torch.float32),
+        "uint32": (torch.tensor([2**32 - 1], dtype=torch.uint32), torch.uint32),
+        "uint64": (torch.tensor([2**64 - 1], dtype=torch.uint64), torch.uint64),
+        "complex": (torch.tensor([1 + 2j]), torch.complex64),
+        "complex32": (torch.tensor([1 + 2j], dtype=torch.complex32), torch.complex64),
+        "conjugated": (torch.tensor([1 + 2j]).conj(), torch.complex64),
+        "sparse": (torch.eye(3).to_sparse(), torch.float32),
+        "csr": (torch.eye(3).to_sparse_csr(), torch.float32),
+        "one number": (torch.tensor(7), torch.int64),
+        "no number": (torch.zeros(0, 3), torch.float32),
+        "expanded": (torch.ones(1, 3).expand(4, 3), torch.float32),
+        "turned": (torch.arange(6).reshape(2, 3).t(), torch.int64),
+    }
+
+
+def unsendable() -> dict[str, torch.Tensor]:
+    """Tensors without numbers, without a shape, and of a type that torch cannot convert."""
+    return {
+        "meta": torch.empty(2, 2, device="meta"),
+        "nested": torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)], layout=torch.jagged),
+        "uint1": torch.empty(2, dtype=torch.uint1),
+    }
+
+
+def whole(tensor: torch.Tensor) -> list[complex]:
+    """The numbers of a tensor of any kind."""
+    dense = tensor if tensor.layout is torch.strided else tensor.to_dense()
+    dense = dense.float() if dense.dtype.itemsize == 1 else dense
+    return [complex(value) for value in dense.reshape(-1).tolist()]
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support", "ignore:Sparse CSR tensor support")
+def test_every_kind_of_tensor_arrives_or_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "said"
+
+    def note(unique_id: int, key: str, internal_message: str, message: str, tensor: torch.Tensor) -> None:
+        with path.open("a") as file:
+            file.write(
+                f"{key}|{tensor.dtype}|{list(tensor.shape)}|{[complex(n) for n in tensor.reshape(-1).tolist()]}\n"
+            )
+
+    arriving, left_out = unusual(), unsendable()
+    tensors = {name: tensor for name, (tensor, _) in arriving.items()} | left_out
+    layers = {name: nn.Identity() for name in tensors}
+    parallel = ParallelHandler(note)
+    parallel.track_layer(-1, layers, sources="outputs")
+    for _ in range(2):  # what cannot be sent ends nothing
+        for name, layer in layers.items():
+            layer(tensors[name])
+    assert parallel.status()[0]["dropped"] == {"of a kind that cannot be sent": 2 * len(left_out)}
+    assert not parallel.stop()
+    expected = [f"{name}|{dtype}|{list(tensor.shape)}|{whole(tensor)}" for name, (tensor, dtype) in arriving.items()]
+    assert path.read_text().splitlines() == 2 * expected
+    for name in left_out:
+        assert caplog.text.count(f"the inspector leaves out {name!r}: ") == 1
+
+
+def test_weights_that_a_layer_has_not_made_yet_are_waited_for(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.LazyLinear(3))
+    parallel = handler(Notes(tmp_path))
+    parallel.track_model(-1, {"model": model}, layers="0", sources=["weights", "outputs"])
+    for _ in range(2):
+        model(torch.randn(2, 4))
+    assert parallel.status()[0]["dropped"] == {"of a kind that cannot be sent": 1}
+    assert not parallel.stop()
+    assert seen(tmp_path) == [("model.0.outputs", 0), ("model.0.weights", 1), ("model.0.outputs", 1)]
+
+
 def test_what_arrives_is_what_was_there_not_what_became_of_it(tmp_path: Path) -> None:
     """In-place activations, and weights that the optimizer moves on."""
     model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True))
@@ -124,7 +195,8 @@ def test_there_is_one_in_a_program(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert ParallelHandler() is first
     assert not caplog.records
     assert ParallelHandler(ignores) is first
-    assert "there is a ParallelHandler already" in caplog.text
+    assert ParallelHandler(frequency=5) is first
+    assert caplog.text.count("there is a ParallelHandler already, and it stays as it is") == 2
     assert first.stop()
     assert first.stop()
     second = handler(Notes(tmp_path))
@@ -270,8 +342,12 @@ def test_training_is_the_same_with_and_without(tmp_path: Path) -> None:
     [
         ({"frequency": 0}, "frequency: expected a whole number of steps, at least 1"),
         ({"frequency": 2.5}, "but got 2.5"),
-        ({"timeout": 0}, "timeout: expected a number above 0, but got 0"),
-        ({"capacity": -1}, "capacity: expected a number above 0, but got -1"),
+        ({"frequency": float("nan")}, "frequency: expected a whole number of steps, at least 1"),
+        ({"frequency": float("inf")}, "frequency: expected a whole number of steps, at least 1"),
+        ({"timeout": 0}, "timeout: expected a number from 0.001 to 1e\\+06, but got 0"),
+        ({"timeout": 1e30}, "but got 1e\\+30"),
+        ({"timeout": float("nan")}, "but got nan"),
+        ({"capacity": 10}, "capacity: expected a number of bytes, at least 4096, but got 10"),
         ({"callback_onclosing": "flush"}, "callback_onclosing: expected a function or None, but got 'flush'"),
     ],
 )
@@ -281,7 +357,8 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: 
 
 
 def test_what_cannot_be_tracked_is_refused_before_anything_starts() -> None:
-    parallel, model = ParallelHandler(ignores), net()
+    parallel, model, in_place = ParallelHandler(ignores), net(), net()
+    in_place.compile(backend="eager")
     for call, message in (
         (lambda: parallel.track_layer(-1, {"a": model.state_dict}), "track_layer\\['a'\\]: expected a torch.nn.Module"),
         (lambda: parallel.track_layer(-1, model[0]), "expected a mapping of names to modules, but got Linear"),
@@ -289,6 +366,8 @@ def test_what_cannot_be_tracked_is_refused_before_anything_starts() -> None:
         (lambda: parallel.track_layer(-1, {"a": model[0]}, sources="output"), "unknown source 'output'; did you mean"),
         (lambda: parallel.track_layer(-1, {"a": model[1]}, sources="weights"), "none of these layers has a weight"),
         (lambda: parallel.track_model(-1, {"a": model}, layers="conv*"), "layers: 'conv\\*' chooses none"),
+        (lambda: parallel.track_layer(-1, {"a": model[0], "b": model[0]}), "'b'\\]: it is the same module as 'a'"),
+        (lambda: parallel.track_model(-1, {"a": in_place}), "'a'\\]: it was compiled in place, which hides it"),
     ):
         with pytest.raises(ValueRefusedError, match=message):
             call()

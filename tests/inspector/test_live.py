@@ -29,7 +29,7 @@ def panes(server: ServerProcess, env: str) -> dict[str, dict[str, Any]]:
 
 
 def frame(n: int, key: str = "a") -> Record:
-    return Record(n, 0.0, {}, (Datum(key, "image", np.full((64, 64, 3), n, np.uint8), (f"step {n}",)),))
+    return Record(n, 0.0, {}, (Datum(f"0/{key}", "image", np.full((64, 64, 3), n, np.uint8), (f"step {n}",)),))
 
 
 def sink(server: ServerProcess, env: str) -> HistorySink:
@@ -138,3 +138,15 @@ def test_a_dashboard_that_is_away_costs_the_video_nothing(tmp_path: Path, capfd:
     (path,) = tmp_path.iterdir()
     assert path.stat().st_size > 10_000
     assert capfd.readouterr().err.count("no dashboard server answers at http://localhost:9") == 1
+
+
+def test_two_processes_with_the_same_key_have_a_window_each(server: ServerProcess, tmp_path: Path) -> None:
+    dr = DataRecorder((64, 64), 20.0, 100.0, tmp_path, live=True, port=server.port, env="live-two")
+    ph = ParallelHandler(dr.tensor_plot2D, dr.flush)
+    layers = nn.Identity(), nn.Identity()
+    for layer in layers:
+        ph.track_layer(-1, {"a": layer}, sources="outputs")
+        layer(torch.randn(8, 6))
+    assert ph.stop()
+    answer = requests.post(f"{server.url}/win_data", json={"win": None, "eid": "live-two"}, timeout=10)
+    assert sorted(pane["title"] for pane in answer.json().values()) == ["a", "a", "a: video", "a: video"]

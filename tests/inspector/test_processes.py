@@ -18,6 +18,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from flexlogger import ParallelHandler
+from flexlogger.inspector import process as processes
 from tests.inspector import callbacks
 from tests.inspector.callbacks import Notes, read, seen
 
@@ -101,7 +102,28 @@ def test_a_process_that_the_system_has_stopped_is_killed_at_the_end(caplog: pyte
     os.kill(pid, signal.SIGSTOP)
     assert not parallel.stop()
     assert ended(pid)
-    assert "was killed by SIGKILL" in caplog.text
+    assert "did nothing for more than 0.3 s, as a stopped one does, and was ended" in caplog.text
+
+
+def test_a_process_that_the_system_has_stopped_is_told_while_training_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "GRACE_S", 0.1)
+    parallel, model, pid = tracked(callbacks.ignores, timeout=0.3)
+    os.kill(pid, signal.SIGSTOP)
+    step(model)
+
+    def is_told() -> bool:
+        step(model)
+        return bool(caplog.records)
+
+    wait_for(is_told)
+    assert not parallel.is_alive()
+    assert not parallel.stop()
+    (record,) = caplog.records
+    assert "process 0 did nothing for more than 0.3 s, as a stopped one does, and was ended; " in record.message
+    assert "tensors that it had not begun with are lost" in record.message
+    assert not model._forward_pre_hooks
 
 
 def test_a_callback_that_raises_is_told_once_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
@@ -164,7 +186,7 @@ def test_what_is_larger_than_the_memory_is_told_with_the_mend(tmp_path: Path, ca
     assert parallel.status()[0]["dropped"] == {"larger than the memory": 3}
     parallel.stop()
     assert {key for key, _ in seen(tmp_path)} == {"small"}
-    assert caplog.text.count("leaves out 'large': 0 MB do not fit into the 0 MB") == 1
+    assert caplog.text.count("leaves out 'large': 400,000 bytes do not fit into the 100,000 bytes that") == 1
     assert "give ParallelHandler a larger capacity (bytes)" in caplog.text
 
 

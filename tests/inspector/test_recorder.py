@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -112,10 +113,14 @@ def test_without_h264_videos_are_vp8_and_that_is_told_once(
     [
         ({"size": (641, 480)}, r"size: expected \(width, height\), even, from 64 to 4096, but got \(641, 480\)"),
         ({"size": 640}, "but got 640"),
-        ({"fps": 0}, "fps: expected a number above 0, but got 0"),
-        ({"seconds": "1"}, "seconds: expected a number above 0, but got '1'"),
+        ({"fps": 0}, "fps: expected a number from 0.01 to 1000, but got 0"),
+        ({"fps": 1e-4}, "fps: expected a number from 0.01 to 1000, but got 0.0001"),
+        ({"seconds": 0}, r"seconds: expected a number from 0.001 to 1e\+06, but got 0"),
+        ({"seconds": "1"}, r"seconds: expected a number from 0.001 to 1e\+06, but got '1'"),
         ({"codec": "h265"}, "unknown codec 'h265'; did you mean 'h264'"),
         ({"folder": "/dev/null/x"}, "folder: /dev/null/x cannot be made"),
+        ({"folder": "/proc/self"}, "folder: /proc/self takes no files"),
+        ({"folder": None}, "folder: expected a path, but got None"),
         ({"live": True, "server": "ftp://x"}, "server: expected a host name"),
     ],
 )
@@ -166,3 +171,60 @@ def test_a_folder_that_is_lost_is_told_and_training_goes_on(tmp_path: Path, capl
     assert ended(pid, 0)
     assert caplog.text.count("callback_onrun raised") == 1
     assert "FileNotFoundError" in caplog.text
+
+
+@pytest.mark.parametrize("codec", videos.CODECS)
+def test_a_full_disk_costs_the_frames_that_it_has_no_room_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, codec: str
+) -> None:
+    """A limit on the size of files stands for it: both are errors of write(2)."""
+    dr = DataRecorder((320, 240), 20.0, 100.0, tmp_path, codec=codec)
+    ph = ParallelHandler(dr.tensor_plot2D, dr.flush)
+    layer = nn.Identity()
+    ph.track_layer(-1, {"a": layer}, sources="outputs")
+    pid = ph.status()[0]["pid"]
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    sent = 0
+    while not ph.status()[0]["errors"]:
+        layer(torch.randn(64, 64))
+        sent += 1
+        wait_for(lambda: ph.status()[0]["waiting"] == 0)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    for _ in range(10):
+        layer(torch.randn(64, 64))
+    errors = ph._outboxes[0][0].errors
+    assert ph.stop()
+    assert caplog.text.count("File too large") == 1
+    shown = [len(decoded(path)) for path in tmp_path.iterdir()]  # each file is whole
+    assert len(shown) == errors["callback_onrun"] + 1
+    assert sum(shown) == sent + 10 - 2 * errors["callback_onrun"]  # one, and the one before it, which was on its way
+
+
+def test_a_disk_without_any_room_is_left_without_empty_files(tmp_path: Path) -> None:
+    dr = DataRecorder((64, 64), 10.0, 1.0, tmp_path)
+    ph = ParallelHandler(dr.tensor_plot2D, dr.flush)
+    layer = nn.Identity()
+    ph.track_layer(-1, {"a": layer}, sources="outputs")
+    process = ph._outboxes[0][0]
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+    for _ in range(3):
+        layer(torch.randn(8, 8))
+    assert ph.stop()
+    assert process.errors == {"callback_onrun": 3}
+    assert names(tmp_path) == []
+
+
+def test_a_video_that_cannot_be_closed_keeps_no_other_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dr = DataRecorder((64, 64), 10.0, 1.0, tmp_path)
+    for key in "abc":
+        dr.tensor_plot2D(0, key, "", "0", np.zeros((2, 2)))
+    closed = []
+
+    def close(video: videos.Video) -> None:
+        closed.append(video.path.name)
+        raise OSError("no room")
+
+    monkeypatch.setattr(videos.Video, "close", close)
+    with pytest.raises(OSError, match="no room"):
+        dr.flush()
+    assert sorted(closed) == ["a_0_0.mp4", "b_0_0.mp4", "c_0_0.mp4"]
