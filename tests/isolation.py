@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from flexlogger import faults
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: small tensors, many processes
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as `nohup make test &` has it: our children would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
