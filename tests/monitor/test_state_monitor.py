@@ -12,7 +12,6 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -28,17 +27,12 @@ import pytest
 from flexlogger.errors import ServerError, ValueRefusedError
 from flexlogger.monitor.state_monitor import StateMonitor
 from tests.net.road import Road
+from tests.ports import free_port
 
 
 def process(script: str, *arguments: Any) -> subprocess.Popen[str]:
     words = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture
