@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +253,6 @@ def test_a_forked_worker_logs_into_the_same_windows(place: Place, env: str) -> N
         assert stat.status()["views"][place.view]["ok"]
 
 
-Begin = Callable[[str], "subprocess.Popen[str]"]
 HEAD = """
     import os, signal, sys
     from flexlogger import FlexLogger
