@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -92,7 +92,6 @@ def test_arrays_of_any_type_and_layout(name: str) -> None:
     assert not back.flags.writeable
 
 
-@settings(max_examples=200, deadline=None)
 @given(hnp.arrays(hnp.scalar_dtypes() | hnp.nested_dtypes(), hnp.array_shapes(min_dims=0, min_side=0, max_side=4)))
 def test_any_array(array: np.ndarray[Any, Any]) -> None:
     back = through(array)
@@ -167,13 +166,11 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(PLAIN)
 def test_any_plain_state(value: Any) -> None:
     assert through(value) == value
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=3))
 def test_any_bytes_are_data_or_an_error(frames: list[bytes]) -> None:
     with contextlib.suppress(WireError):
