@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,7 @@ class Worker:
             cwd=ROOT,
             env={**os.environ, **THREADS, **QUIET, **(environment or {})},
             text=True,
+            start_new_session=True,  # what it starts ends with it
         )
         try:
             self.pid: int = self.ask("setup", contender=contender, options=dict(options or {}))["pid"]
@@ -89,8 +91,8 @@ class Worker:
             self.kill()
 
     def kill(self) -> None:
-        """End the process now."""
-        self._process.kill()
+        """End the process now, and those that it started."""
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for file in (self._process.stdin, self._process.stdout, self._said):
             if file is not None:

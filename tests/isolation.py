@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from flexlogger import faults
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: small tensors, many processes
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as `nohup make test &` has it: our children would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples in every run, and none fails for being slow: a red run says something about the code.
+# New ones are looked for with --hypothesis-profile=search.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("steady"), derandomize=False, max_examples=2000)
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

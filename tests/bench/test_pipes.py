@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+
+import psutil
+
 from bench import pipes
 from bench.session import Session
+
+
+def left_behind() -> list[psutil.Process]:
+    """Processes of this test that are still there: they were given its folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("FLEXLOGGER_DIR") == os.environ["FLEXLOGGER_DIR"]:
+                found.append(process)
+    return found
 
 
 def test_a_quick_run_measures_everyone() -> None:
@@ -15,3 +30,5 @@ def test_a_quick_run_measures_everyone() -> None:
     assert [row[0] for row in large.rows] == [pipes.OURS, pipes.PLAIN, pipes.QUEUE]
     assert [row[0] for row in put.rows] == ["encode and append", "put"]
     assert len(result.targets) == 4
+    _, alive = psutil.wait_procs(left_behind(), timeout=20)
+    assert not alive

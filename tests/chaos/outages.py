@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from flexlogger.server.process import ServerProcess, start_server
+from tests.ports import free_port
 
 
 class Dashboard:
@@ -20,7 +21,7 @@ class Dashboard:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lives = 0
-        self.server: ServerProcess = self._start(0)
+        self.server: ServerProcess = self._start(free_port())
         self.port = self.server.port
         self.url = self.server.url
 

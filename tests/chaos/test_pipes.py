@@ -23,6 +23,7 @@ from tests.chaos.figures import Figures
 from tests.chaos.training import Plan, Training
 from tests.net.road import Road
 from tests.pipe.places import Monitor
+from tests.ports import free_port
 
 pytestmark = pytest.mark.chaos
 
@@ -50,7 +51,7 @@ class Host:
     def __init__(self, base: Path, server: ServerProcess) -> None:
         self._base = base
         self._options = ("--server", "127.0.0.1", "--port", server.port)
-        self.monitor = Monitor(base, *self._options)
+        self.monitor = Monitor(base, *self._options, listen=f"tcp://127.0.0.1:{free_port()}")
         self.where = self.monitor.where
 
     def killed(self, seconds: float) -> None:

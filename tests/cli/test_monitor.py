@@ -23,6 +23,7 @@ from tests.end_to_end.test_owners import eventually, series
 from tests.end_to_end.windows import post
 from tests.monitor.test_doors import DEALER_GREETING, READY
 from tests.pipe.places import Monitor, Place
+from tests.ports import free_port
 
 
 def train(stat: FlexLogger, first: int, last: int) -> None:
@@ -222,7 +223,7 @@ def test_what_cannot_be_is_one_line(
 def test_a_monitor_that_is_back_draws_what_it_has_and_what_comes(server: ServerProcess, tmp_path: Path) -> None:
     """Killed and started again three times while a trainer logs: nothing lost, nothing twice, all of it in order."""
     options = ("--server", "127.0.0.1", "--port", server.port)
-    monitor = Monitor(tmp_path / "there", *options)
+    monitor = Monitor(tmp_path / "there", *options, listen=f"tcp://127.0.0.1:{free_port()}")
     place = Place("tcp", server, monitor)
     with FlexLogger({"loss": {}}, env="back-again", run="r", **place.settings) as stat:
         for life in range(3):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from tests.end_to_end.scripts import start
 from tests.end_to_end.test_owners import eventually, series
 from tests.net.road import Road
 from tests.pipe.places import Monitor, Place
+from tests.ports import free_port
 from tests.runs.on_disk import make_run, records
 from tests.terminals import Terminal
 
@@ -37,8 +37,7 @@ def keeper(tmp_path: Path) -> Iterator[Monitor]:
 
 def nobody() -> str:
     """An address where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return f"tcp://127.0.0.1:{found.getsockname()[1]}"
+    return f"tcp://127.0.0.1:{free_port()}"
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -81,7 +81,7 @@ PIECES = [
         "é",
     ),
 ]
-slow = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+slow = settings(suppress_health_check=list(HealthCheck))
 
 
 def problems_of(source):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 from flexlogger.records import Datum, End, Item, Record
 from flexlogger.runs.segment import Damage, SegmentReader, segments
+from tests import warm
+from tests.processes import Process
 
 
 class Segment:
@@ -40,11 +40,9 @@ def read_run(folder: Path) -> list[Segment]:
     return [Segment(path) for path in segments(folder)]
 
 
-def start(script: str, folder: Path, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+def start(script: str, folder: Path, *arguments: object, **options: Any) -> Process:
     """Start a script with arguments; it may use `FOLDER` for its runs."""
-    text = f"FOLDER = {str(folder)!r}\n" + textwrap.dedent(script)
-    command = [sys.executable, "-c", text, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return warm.start(f"FOLDER = {str(folder)!r}\n" + textwrap.dedent(script), *arguments, **options)
 
 
 def run(script: str, folder: Path, status: int = 0) -> tuple[list[Segment], str]:

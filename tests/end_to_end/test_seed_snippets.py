@@ -11,6 +11,7 @@ import torch
 import flexlogger
 from flexlogger.server.process import ServerProcess
 from tests.end_to_end.windows import traces, window
+from tests.ports import free_port
 
 
 def mse(pair: list[torch.Tensor]) -> float:
@@ -112,7 +113,7 @@ def test_plots_and_meters_added_on_the_fly(server: ServerProcess) -> None:
 def test_a_restarted_server_gets_every_window_again(tmp_path_factory: pytest.TempPathFactory) -> None:
     from flexlogger.server.process import start_server
 
-    with start_server(tmp_path_factory.mktemp("first")) as first:
+    with start_server(tmp_path_factory.mktemp("first"), free_port()) as first:
         port = first.port
         stat = flexlogger.get_preset_logger("loss+acc", env="restart", port=port)
         for n in range(50):

@@ -20,6 +20,7 @@ from flexlogger.records import Datum, Record
 from flexlogger.server.process import ServerProcess, start_server
 from flexlogger.sinks.where import server_of
 from tests.inspector.test_processes import wait_for
+from tests.ports import free_port
 
 
 def panes(server: ServerProcess, env: str) -> dict[str, dict[str, Any]]:
@@ -68,7 +69,7 @@ def test_a_long_history_is_thinned(server: ServerProcess, monkeypatch: pytest.Mo
 
 
 def test_a_server_that_comes_back_has_all_again(tmp_path: Path) -> None:
-    first = start_server(tmp_path / "one")
+    first = start_server(tmp_path / "one", free_port())
     history = sink(first, "back")
     for n in range(3):
         history.write([frame(n)])

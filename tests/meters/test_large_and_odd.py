@@ -27,7 +27,7 @@ NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=200)
 
 
 @given(NUMBERS, st.lists(st.integers(0, 200), max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_folding_anywhere_gives_what_numpy_gives(numbers: list[float], folds: list[int]) -> None:
     meter = AverageValueMeter()
     for index, number in enumerate(numbers):
@@ -77,7 +77,7 @@ def test_infinity_in_one_block_is_the_mean_of_all_on_host_and_device() -> None:
 
 
 @given(st.integers(1, 40), st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=120), st.integers(1, 50))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_moving_window_is_the_last_numbers(size: int, numbers: list[float], every: int) -> None:
     meter = MovingAverageValueMeter(size)
     for index, number in enumerate(numbers):

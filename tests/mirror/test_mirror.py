@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -26,12 +25,7 @@ from flexlogger.net.keys import client_keys, host_keys, make_keys
 from flexlogger.records import Datum, Item, Record
 from flexlogger.runs.reader import RunReader
 from flexlogger.runs.segment import SegmentWriter
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+from tests.ports import free_port
 
 
 class Trainer:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flexlogger.model import gather as gather_module
@@ -143,7 +143,6 @@ def test_rows_of_parts_are_the_row_of_the_whole(parts: list[list[float]]) -> Non
     np.testing.assert_allclose(merged, whole, rtol=1e-9, atol=1e-4)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 3)), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
 def test_a_buffer_used_again_holds_what_was_added_last(sizes: list[tuple[int, int]], seed: int) -> None:
     """Two steps with other shapes: each key's row is that of all its tensors together."""

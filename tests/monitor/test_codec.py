@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -109,6 +109,7 @@ def test_arrays_of_any_type_and_layout(name: str) -> None:
     assert not back.flags.writeable
 
 
+<<<<<<< HEAD
 def test_fields_in_another_order_or_that_overlap() -> None:
     union = np.zeros(2, np.dtype({"names": ["whole", "low"], "formats": ["<i4", "<i2"], "offsets": [0, 0]}))
     union["whole"] = [70000, 3]
@@ -140,6 +141,8 @@ def test_what_an_array_says_about_its_type_is_left_out_without_a_warning() -> No
 
 
 @settings(max_examples=200, deadline=None)
+=======
+>>>>>>> suite
 @given(hnp.arrays(hnp.scalar_dtypes() | hnp.nested_dtypes(), hnp.array_shapes(min_dims=0, min_side=0, max_side=4)))
 def test_any_array(array: np.ndarray[Any, Any]) -> None:
     back = through(array)
@@ -257,13 +260,11 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(PLAIN)
 def test_any_plain_state(value: Any) -> None:
     assert through(value) == value
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=3))
 def test_any_bytes_are_data_or_an_error(frames: list[bytes]) -> None:
     with contextlib.suppress(WireError):

@@ -15,7 +15,7 @@ import pytest
 
 from flexlogger.monitor import codec, protocol
 from flexlogger.monitor.state_monitor import StateMonitor
-from tests.monitor.test_state_monitor import free_port
+from tests.ports import free_port
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "statemonitor.md").read_text(encoding="utf-8")
 PACKAGES = ("zeromq@6.8.0", "@msgpack/msgpack@3.1.3")

@@ -14,7 +14,6 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -33,17 +32,12 @@ from flexlogger.errors import ServerError, ValueRefusedError
 from flexlogger.monitor.state_monitor import StateMonitor
 from flexlogger.net.link import Link
 from tests.net.road import Road
+from tests.ports import free_port
 
 
 def process(script: str, *arguments: Any) -> subprocess.Popen[str]:
     words = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture
@@ -428,6 +422,7 @@ class Packable:
     value: float
 
 
+<<<<<<< HEAD
 @dataclasses.dataclass
 class Addable(Packable):
     """… and can be added to a number, as the numbers of a state can."""
@@ -467,6 +462,11 @@ ODD = [
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: f"{type(odd).__name__}")
+=======
+@pytest.mark.parametrize(
+    "odd", [decimal.Decimal(1), {1, 2}, Addable(1.0), uuid.UUID(int=1), dt.time(1), fractions.Fraction(1, 2)], ids=repr
+)
+>>>>>>> suite
 def test_what_msgspec_could_pack_and_is_no_data_of_ours_is_refused(odd: Any) -> None:
     client = StateMonitor("client", port=free_port())
     with pytest.raises(TypeError, match=r"state\['n'\]: expected data"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from flexlogger.net.bell import Bell
 from flexlogger.net.keys import client_keys, host_keys, make_keys
 from flexlogger.net.link import Link
 from flexlogger.net.listener import Listener
+from tests.ports import free_port
 
 
 @contextmanager
@@ -54,12 +54,6 @@ def heard(listener: Listener) -> tuple[bytes, list[bytes]]:
             return route, [bytes(frame) for frame in frames]
         listener.wait(0.01)
     raise AssertionError("nothing came within 20 s")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def test_nothing_is_taken_without_a_connection_and_a_new_one_is_counted() -> None:

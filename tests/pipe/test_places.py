@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from flexlogger.sinks.visdom import window_id
 from tests.end_to_end.scripts import start
 from tests.end_to_end.test_owners import eventually, series
 from tests.pipe.places import Monitor, Place
+from tests.ports import free_port
 
 PLOTS: dict[str, Any] = {
     "loss": {"opts": {"ytype": "log"}},
@@ -168,7 +168,7 @@ def test_a_dashboard_that_comes_back_with_nothing_is_drawn_in_full(
     place: Place, env: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The same port, another server: whoever draws finds out, and training never waited."""
-    first = start_server(tmp_path / "envs")
+    first = start_server(tmp_path / "envs", free_port())
     with away_from(place, first, tmp_path) as there, FlexLogger({"loss": {}}, env=env, **there.settings) as stat:
         for step in range(100):
             stat.add(loss=float(step))
@@ -265,7 +265,6 @@ def test_a_forked_worker_logs_into_the_same_windows(place: Place, env: str) -> N
         assert stat.status()["views"][place.view]["ok"]
 
 
-Begin = Callable[[str], "subprocess.Popen[str]"]
 HEAD = """
     import os, signal, sys
     from flexlogger import FlexLogger

@@ -89,7 +89,6 @@ definitions = st.builds(
 
 
 @pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(records, records, definitions), max_size=8))
 def test_no_log_makes_a_board_raise_and_every_panel_is_json(items: list[Item]):
     faults.forget()
@@ -100,7 +99,7 @@ def test_no_log_makes_a_board_raise_and_every_panel_is_json(items: list[Item]):
     assert faults.seen == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.permutations(range(40)), st.integers(1, 40))
 def test_the_order_of_arrival_makes_no_difference_to_lines(order: list[int], cut: int):
     def record(step: int) -> Record:

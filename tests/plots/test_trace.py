@@ -58,7 +58,6 @@ limits = st.sampled_from([4, 5, 7, 12, 40, 200])
 cuts = st.lists(st.integers(0, 10**6), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(xs, ys, max_size=300), st.randoms(), limits, cuts, st.booleans())
 def test_four_points_of_every_bucket_stay_whatever_the_order(points, random, max_points, cuts, log):
     trace = Trace(max_points, log)
@@ -73,7 +72,6 @@ def test_four_points_of_every_bucket_stay_whatever_the_order(points, random, max
     assert (np.diff(shown.x) > 0).all()
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(xs, ys, max_size=300), st.randoms(), limits, cuts)
 def test_first_last_lowest_and_highest_are_the_true_ones(points, random, max_points, cuts):
     trace = Trace(max_points)
@@ -90,7 +88,6 @@ def test_first_last_lowest_and_highest_are_the_true_ones(points, random, max_poi
     assert max(y for _, y in shown) == max(y for _, y in finite)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(xs, ys, max_size=120), st.randoms(), limits)
 def test_leftmost_non_finite_points_are_marked_and_leave_a_gap(points, random, max_points):
     trace = Trace(max_points)
@@ -107,7 +104,6 @@ def test_leftmost_non_finite_points_are_marked_and_leave_a_gap(points, random, m
     assert sum(trace.nonfinite.values()) == len(bad)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 60).map(float), ys), max_size=400), limits, cuts)
 def test_the_later_of_two_points_at_one_x_wins(arrivals, max_points, cuts):
     trace = Trace(max_points)
@@ -121,7 +117,7 @@ def test_the_later_of_two_points_at_one_x_wins(arrivals, max_points, cuts):
         assert line(shown) == {(x, y) for x, y in newest.items() if math.isfinite(y)}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([40, 200, 2000, 3000]), st.booleans(), cuts)
 def test_what_is_kept_follows_from_the_points_and_their_order_alone(seed, max_points, ordered, cuts):
     random = np.random.default_rng(seed)

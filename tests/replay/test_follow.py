@@ -17,6 +17,7 @@ from flexlogger.runs.find import find_run
 from flexlogger.server.process import ServerProcess
 from tests.end_to_end.scripts import start
 from tests.end_to_end.windows import points
+from tests.processes import Process
 from tests.replay.windows import windows
 
 HEAD = """
@@ -34,14 +35,14 @@ def log(first, last):
     assert stat.flush(); told()
 """
 
-Begin = Callable[..., "subprocess.Popen[str]"]
+Begin = Callable[..., Process]
 
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Begin]:
-    begun: list[subprocess.Popen[str]] = []
+    begun: list[Process] = []
 
-    def make(body: str, run: str = "r", env: str = "r", **settings: object) -> subprocess.Popen[str]:
+    def make(body: str, run: str = "r", env: str = "r", **settings: object) -> Process:
         told = f"RUN = {run!r}\nENV = {env!r}\nSETTINGS = {settings!r}\n"
         begun.append(start(told + HEAD + body, tmp_path, stdin=subprocess.PIPE))
         hear(begun[-1])
@@ -53,13 +54,12 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
         process.communicate()
 
 
-def hear(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
+def hear(process: Process) -> None:
     line = process.stdout.readline()
-    assert line == "ready\n", line + (process.stderr.read() if process.stderr else "")
+    assert line == "ready\n", line + process.stderr.read()
 
 
-def go_on(process: subprocess.Popen[str]) -> None:
+def go_on(process: Process) -> None:
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,14 +14,9 @@ import pytest
 
 from flexlogger.errors import SinkError
 from flexlogger.sinks.mlflow import MlflowSink
+from tests.ports import free_port
 from tests.sinks import logged
 from tests.sinks.reading import mlflow_run, of_mlflow
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

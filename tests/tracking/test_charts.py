@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -35,7 +35,6 @@ binary = st.lists(st.tuples(st.booleans(), st.integers(0, 12)), min_size=2, max_
 
 
 class TestScores:
-    @settings(max_examples=200, deadline=None)
     @given(binary)
     def test_roc_is_scikit_learns(self, pairs: list[tuple[bool, int]]) -> None:
         truth, scores = np.array([t for t, _ in pairs]), np.array([s / 12 for _, s in pairs])
@@ -44,7 +43,6 @@ class TestScores:
         assert curve == pytest.approx(np.stack([false, true]))
         assert area == pytest.approx(metrics.roc_auc_score(truth, scores))
 
-    @settings(max_examples=200, deadline=None)
     @given(binary)
     def test_precision_and_recall_are_scikit_learns(self, pairs: list[tuple[bool, int]]) -> None:
         truth, scores = np.array([t for t, _ in pairs]), np.array([s / 12 for _, s in pairs])
