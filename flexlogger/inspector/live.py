@@ -19,6 +19,10 @@ HISTORY = 30
 """A window's slider goes over at most so many frames: beyond, every second one is left out."""
 QUALITY = 80
 LARGEST_VIDEO = 32 * 2**20
+WIDEST = 640
+"""A window is as wide as its frames, so that what they say can be read, up to so many pixels."""
+CONTROLS = 110
+"""What a window has besides the frame: captions and the slider."""
 CLOSE_S = 5.0
 
 
@@ -62,6 +66,8 @@ class History:
         self.shown = 0
         self.next: tuple[Pixels, str] | None = None
         self.video: Path | None = None
+        self.room: dict[str, int] = {}
+        """Width and height of its windows."""
 
     def turn(self) -> None:
         """Take in the latest frame."""
@@ -71,6 +77,9 @@ class History:
             self.frames = self.frames[1::2]
             self.shown = 0
         frame, caption = self.next
+        height, width = frame.shape[:2]
+        wide = min(width, WIDEST)
+        self.room = {"width": wide, "height": height * wide // width + CONTROLS}
         self.frames.append({"src": data_uri(frame, QUALITY), "caption": caption})
         self.next = None
 
@@ -108,14 +117,14 @@ class HistorySink:
             history.turn()
             self._show(key, history)
             if history.video is not None:
-                self._post("/events", _video_window(key, history.video), f"{key}.video")
+                self._post("/events", _video_window(key, history.video, history.room), f"{key}.video")
                 history.video = None
 
     def _show(self, key: str, history: History) -> None:
         """Visdom makes a history with one frame and adds the others one by one."""
         while history.shown < len(history.frames):
             frame = history.frames[history.shown]
-            opts = {"title": _title(key), "show_slider": True}
+            opts = {"title": _title(key), "show_slider": True, **history.room}
             body = {"data": [{"type": "image_history", "content": frame}], "layout": {}, "opts": opts}
             self._post("/update" if history.shown else "/events", body, key)
             history.shown += 1
@@ -137,7 +146,7 @@ def _title(name: str) -> str:
     return name.partition("/")[2]
 
 
-def _video_window(key: str, path: Path) -> dict[str, Any]:
+def _video_window(key: str, path: Path, room: dict[str, int]) -> dict[str, Any]:
     title = f"{_title(key)}: video"
     if path.stat().st_size > LARGEST_VIDEO:
         html = f"<p>{path.name} has more than {LARGEST_VIDEO // 2**20} MB; it is in its folder.</p>"
@@ -145,4 +154,4 @@ def _video_window(key: str, path: Path) -> dict[str, Any]:
         kind = "mp4" if path.suffix == ".mp4" else "webm"
         content = base64.b64encode(path.read_bytes()).decode("ascii")
         html = f'<video controls loop width="100%" src="data:video/{kind};base64,{content}"></video>'
-    return {"data": [{"type": "text", "content": html}], "layout": {}, "opts": {"title": title}}
+    return {"data": [{"type": "text", "content": html}], "layout": {}, "opts": {"title": title, **room}}

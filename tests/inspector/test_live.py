@@ -50,6 +50,7 @@ def test_of_the_frames_between_two_looks_the_last_is_added(server: ServerProcess
             history.flush()
     pane = panes(server, "live-one")["a"]
     assert (pane["type"], pane["show_slider"], pane["selected"]) == ("image_history", True, 2)
+    assert (pane["width"], pane["height"]) == (64, 64 + live.CONTROLS)
     assert captions(pane) == ["step 1", "step 3", "step 5"]
     history.close()
 
