@@ -109,7 +109,6 @@ def test_arrays_of_any_type_and_layout(name: str) -> None:
     assert not back.flags.writeable
 
 
-<<<<<<< HEAD
 def test_fields_in_another_order_or_that_overlap() -> None:
     union = np.zeros(2, np.dtype({"names": ["whole", "low"], "formats": ["<i4", "<i2"], "offsets": [0, 0]}))
     union["whole"] = [70000, 3]
@@ -140,9 +139,6 @@ def test_what_an_array_says_about_its_type_is_left_out_without_a_warning() -> No
     assert through(np.zeros(2, np.dtype("<f4", metadata={"unit": "m"}))).dtype == np.float32
 
 
-@settings(max_examples=200, deadline=None)
-=======
->>>>>>> suite
 @given(hnp.arrays(hnp.scalar_dtypes() | hnp.nested_dtypes(), hnp.array_shapes(min_dims=0, min_side=0, max_side=4)))
 def test_any_array(array: np.ndarray[Any, Any]) -> None:
     back = through(array)
