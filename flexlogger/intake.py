@@ -158,12 +158,9 @@ class Intake:
             elif buffer or meter.count:
                 several = several or []
                 several.append(self._channels[name])
-        for channel in self._asked:
-            if not channel.meter.empty:
-                several = several or []
-                several.append(channel)
-        if self._fed:
-            several = [*(several or ()), *self._fed.values()]
+        if self._fed or self._asked:
+            filled = [channel for channel in self._asked if not channel.meter.empty]
+            several = [*(several or ()), *filled, *self._fed.values()]
             self._fed = {}
         if several:
             self._log_rest(step, now, values, several)

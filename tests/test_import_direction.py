@@ -209,6 +209,15 @@ print([name for name in {later!r} if any(f'{{module}}.'.startswith(f'{{name}}.')
     assert ended.stdout == "[]\n", ended.stderr
 
 
+def test_a_process_that_only_watches_brings_no_event_loop() -> None:
+    """A host starts StateMonitor, or a training does, in a fraction of the time that torch takes."""
+    code = (
+        "import sys; from flexlogger import StateMonitor; print([n for n in ('asyncio', 'torch') if n in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert ended.stdout == "[]\n", ended.stderr
+
+
 def test_the_package_works_without_its_extras() -> None:
     """A config is checked and a logger runs where only the core dependencies are installed."""
     extras = [name for name in HEAVY if name != "torch"]

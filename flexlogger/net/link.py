@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from flexlogger.net.bell import Bell
 from flexlogger.net.keys import ClientKeys
-from flexlogger.net.sockets import MAX_MESSAGE, SILENCE_S, new_socket
+from flexlogger.net.sockets import MAX_MESSAGE, SILENCE_S, new_socket, told
 from flexlogger.net.tags import Frame
 
 _WHY: dict[int, str] = {
@@ -94,7 +93,7 @@ class Link:
 
     def _look(self) -> None:
         while self._events.poll(0):
-            event = int(recv_monitor_message(self._events)["event"])
+            event, _ = told(self._events)
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self.up = self._broken_at is None  # else it is ZeroMQ's, with what was left over
                 self.made += self.up

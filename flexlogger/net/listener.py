@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from flexlogger import faults
 from flexlogger.errors import ServerError
 from flexlogger.net.bell import Bell
 from flexlogger.net.door import Door
 from flexlogger.net.keys import HostKeys
-from flexlogger.net.sockets import MAX_MESSAGE, new_socket
+from flexlogger.net.sockets import MAX_MESSAGE, new_socket, told
 from flexlogger.net.tags import Frame
 
 _FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -73,8 +72,7 @@ class Listener:
     def _look(self) -> None:
         """See who came and who left. A connection that fails is told of right before it ends."""
         while self._events.poll(0):
-            told = recv_monitor_message(self._events, zmq.NOBLOCK)
-            event, connection = int(told["event"]), int(told["value"])
+            event, connection = told(self._events)
             if event == zmq.EVENT_ACCEPTED:
                 self._silent.add(connection)
             elif event != zmq.EVENT_DISCONNECTED:
