@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import zmq
 
@@ -168,12 +169,14 @@ def test_a_stranger_is_one_line_and_disturbs_nobody(
     keys = tmp_path / "lab.host.key", tmp_path / "lab.client.key"
     options = ["--keys", keys[0]] if keyed else []
     with Monitor(tmp_path / "there", "--sinks", "none", *options) as monitor:
+        before = psutil.Process(monitor.process.pid).memory_info().rss
         for _ in range(2):
             if knock is not _stranger or not (tmp_path / "other.host.key").exists():
                 knock(monitor.where, keys)
         with FlexLogger({"loss": {}}, run="r", pipe=monitor.where, **({"keys": str(keys[1])} if keyed else {})) as stat:
             train(stat, 0, 10)
             assert stat.flush(20)
+        assert psutil.Process(monitor.process.pid).memory_info().rss - before < 64 * 2**20
         code, said, errors = monitor.stop()
     assert code == 0
     (line,) = errors.splitlines()

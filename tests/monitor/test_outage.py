@@ -184,6 +184,7 @@ def test_a_client_that_falls_silent_is_told_of_once(clock: Clock, capfd: pytest.
         road.vanish()
         clock.now += 60 * MINUTE
         wait_for(told, "the silence")
+        wait_for(lambda: not client.status()["connected"], "the client's own notice")
         road.back()
         client.put({"n": 1})
         assert got(host, 1) == [1]

@@ -164,7 +164,10 @@ def test_a_host_killed_twenty_times_loses_nothing(tmp_path: Path) -> None:
             wait_for(lambda seen=seen: len(lines_of(kept)) > seen + 20, f"states in life {life}")  # type: ignore[misc]
             keeper.send_signal(signal.SIGKILL)
             keeper.communicate()
+        assert client._client is not None
+        before = client._client.connections
         keeper = process(KEEPER, port, kept)
+        wait_for(lambda: client._client.connections > before, "the last life")  # type: ignore[union-attr]
         assert client.end(timeout=60)
         keeper.communicate(timeout=30)
     numbers = lines_of(kept)
