@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from flexlogger import FlexLogger, ValueRefusedError, faults
+from flexlogger.answer import Answer
 from flexlogger.errors import RunLogError, ServerError
 from flexlogger.pipe.feed import Feed
 from flexlogger.pipe.thread import ThreadPipe
@@ -173,13 +174,12 @@ class Hung(MemorySink):
         self.go.wait(30)
 
 
-def test_several_hung_views_share_one_deadline(tmp_path: Path) -> None:
+def test_several_hung_views_share_one_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
     views = [View(Hung(go), f"hung{n}") for n in range(4)]
     waited: list[float] = []
-    for view in views:
-        real = view.wait
-        view.wait = lambda asked, timeout, real=real: waited.append(timeout) or real(asked, timeout)  # type: ignore[method-assign]
+    real = Answer.wait
+    monkeypatch.setattr(Answer, "wait", lambda answer, timeout: waited.append(timeout) or real(answer, timeout))
     pipe = ThreadPipe(Feed(partial(SegmentWriter, tmp_path, "run"), views))
     pipe.submit(Record(0, 0.0, {"a": 1.0}))
     assert not pipe.close(0.4)

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import flexlogger.runs as wandb
-from flexlogger import FlexLogger
+from flexlogger import FlexLogger, TooledModelLogger
 from flexlogger.records import Event, Record
 from flexlogger.runs.find import find_run
 from flexlogger.runs.reader import RunReader
 from flexlogger.server.process import ServerProcess, start_server
 from flexlogger.sinks.visdom import window_id
-from tests.end_to_end.scripts import start
+from tests.end_to_end.scripts import read_run, start
 from tests.end_to_end.test_owners import eventually, series
 from tests.pipe.places import Monitor, Place
 from tests.ports import free_port
@@ -81,6 +82,45 @@ def test_the_log_and_every_window_are_what_a_thread_makes_of_them(place: Place, 
     assert not RunReader(place.folder(folder)).damage
 
 
+def go_through_it_all(env: str, settings: dict[str, Any]) -> Path:
+    """Media and charts of the run API, in one run with a logger whose plots change and with a model's statistics."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    with wandb.init(id=env, env=env, **settings) as run:
+        wandb.define_metric("val/*", step_metric="epoch")
+        table = wandb.Table(columns=["x", "y"], data=[[1, 2], [3, 5]])
+        run.log({"picture": wandb.Image(np.zeros((4, 4)), caption="black"), "pages": wandb.Html("<b>bold</b>")})
+        run.log({"weights": wandb.Histogram(np.arange(100)), "chart": wandb.plot.line(table, "x", "y", title="y")})
+        run.log({"cm": np.eye(3), "val": {"loss": 0.5}, "epoch": 3})
+        with FlexLogger({"acc": {}, "gone": {}}) as stat:
+            stat.add(acc=0.5, gone=1.0)
+            stat.log(0)
+            assert stat.flush(60)
+            stat.add_plot("extra", opts={"ytype": "log"})
+            stat.add_meter("more", "SumMeter", target="extra")
+            stat.remove("gone")
+            stat.add(acc=0.75, more=2.0)
+            stat.log(1)
+            layers = TooledModelLogger(model, logger=stat, sources=["weights", "grads"], stats=["norm", "histogram"])
+            model(torch.ones(2, 4)).sum().backward()
+            layers.step(log=True)
+            layers.close()
+        assert run.flush(60)
+        return Path(run.dir)
+
+
+def test_media_charts_layers_and_what_changes_while_running_are_shown_as_by_a_thread(place: Place, env: str) -> None:
+    folder = go_through_it_all(env, place.settings)
+    shown = place.windows(env)
+    go_through_it_all(f"{env}-thread", {"port": place.server.port})
+    expected = place.windows(f"{env}-thread")
+    assert {"picture", "pages", "weights", "chart", "cm", "val.loss", "acc", "extra", "layer_0"} <= set(shown)
+    assert list(shown) == list(expected)
+    for title, window in shown.items():
+        assert (window["type"], window["content"]) == (expected[title]["type"], expected[title]["content"]), title
+    assert not RunReader(place.folder(folder)).damage
+
+
 def test_the_run_api_draws_there_too(place: Place, env: str) -> None:
     with wandb.init(id=env, env=env, **place.settings) as run:
         for step in range(20):
@@ -125,13 +165,20 @@ def test_close_shows_what_is_left_and_the_card_says_so(place: Place, env: str) -
 
 
 def test_a_run_that_is_taken_up_again_shows_both_halves(place: Place, env: str) -> None:
-    for first in (0, 50):
+    """What it does again is hidden, and stays in the log."""
+    for first, last, beyond in ((0, 50, 60), (50, 100, 100)):
         with FlexLogger({"loss": {}}, env=env, run=env, resume_step=first or None, **place.settings) as stat:
-            for step in range(first, first + (60 if first == 0 else 50)):
-                stat.add(loss=float(step))
+            for step in range(first, beyond):
+                stat.add(loss=float(step) if step < last else -1.0)
                 stat.log(step)
             assert stat.flush(60)
     assert place.lines(env, "loss")["loss"] == series(0, 100)
+    for folder in (stat.folder, place.folder(stat.folder)):
+        assert [step for segment in read_run(folder) for step, _ in segment.series("loss")] == [
+            *range(60),
+            *range(50, 100),
+        ]
+    eventually(lambda: find_run(place.folder(stat.folder), Path()).card.last_step, 99)
 
 
 # ---- what is dropped
@@ -250,24 +297,37 @@ def test_a_forked_worker_logs_into_the_same_windows(place: Place, env: str) -> N
         stat.add(loss=0.5)
         stat.log(0)
         assert stat.flush(60)
+        wait, go_on = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.close(go_on)
             stat.add(seen=7.0)
             stat.log(1)
+            stat.add(seen=float("nan"))
+            stat.log(2)
+            os.read(wait, 1)  # until the other end is closed
             fine = stat.flush(20, views=False)
             stat.close()
             os._exit(0 if fine else 1)
+        os.close(wait)
+        eventually(
+            lambda: place.lines(env, "seen").get("seen"), [(1, 7.0), (2, None)]
+        )  # by itself, while the worker lives
+        eventually(lambda: stat.status()["nonfinite"], {"seen": {"value": "nan", "step": 2}})
+        os.close(go_on)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         stat.add(loss=0.25)
         stat.log(2)
-        eventually(lambda: stat.flush(20) and place.lines(env, "seen").get("seen"), [(1, 7.0)])
+        assert stat.flush(20)
         assert place.lines(env, "loss")["loss"] == [(0, 0.5), (2, 0.25)]
+        notes = place.windows(env)["seen"]["content"]["layout"]["annotations"]
+        assert [note["text"] for note in notes] == ["NaN at step 2"]
         assert stat.status()["views"][place.view]["ok"]
 
 
 HEAD = """
     import os, signal, sys
-    from flexlogger import FlexLogger
+    from flexlogger import FlexLogger, TooledModelLogger
     stat = FlexLogger({{"loss": {{}}}}, env={env!r}, run={env!r}, dir=FOLDER, **{settings!r})
     def log(first, last):
         for n in range(first, last):
