@@ -39,8 +39,7 @@ def add_sums(values: Array, need: Need, rows: Rows) -> None:
         rows[:, MEAN] = dots(values)
         rows[:, SQUARE] = dots(values, values)
         if need.extremes:
-            values.min(1, out=rows[:, LOW])
-            values.max(1, out=rows[:, HIGH])
+            rows[:, LOW], rows[:, HIGH] = values.min(1), values.max(1)  # `out=` of another type is four times slower
         if need.abs:
             rows[:, ABS] = dots(np.abs(values))
         if need.zeros:
