@@ -19,8 +19,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from flexlogger import ParallelHandler
 from flexlogger.inspector import process as processes
+from tests import warm
 from tests.inspector import callbacks
 from tests.inspector.callbacks import Notes, read, seen
+from tests.processes import Process
 
 ROOT = Path(__file__).parents[2]
 
@@ -221,16 +223,11 @@ print(parallel.status()[0]["pid"], flush=True)
 """
 
 
-def started(body: str, folder: Path, head: str = SCRIPT) -> subprocess.Popen[str]:
-    path = folder / "script.py"
-    path.write_text(f"FOLDER = {str(folder)!r}\n{head}\n{body}")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [sys.executable, str(path)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def started(body: str, folder: Path) -> Process:
+    return warm.start(f"FOLDER = {str(folder)!r}\n{body}", env=os.environ | {"PYTHONPATH": str(ROOT)})
 
 
-def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finished(process: Process | subprocess.Popen[str]) -> tuple[int | None, str]:
     """Wait for a program, and for the process it says it has started."""
     assert process.stdout is not None
     pid = int(process.stdout.readline())
@@ -253,7 +250,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
 def test_however_a_program_ends_its_tensors_are_looked_at_and_nothing_stays(
     tmp_path: Path, body: str, status: int, said: str
 ) -> None:
-    code, errors = finished(started(body, tmp_path))
+    code, errors = finished(started(SCRIPT + body, tmp_path))
     assert code == status
     assert said in errors
     assert "flexlogger" not in errors
@@ -272,8 +269,7 @@ except KeyboardInterrupt:
     model(torch.randn(2, 4)).sum().backward()
     print(parallel.is_alive(), flush=True)
 """
-    process = started(body, tmp_path, SCRIPT.replace("import os,", "import os; os.setpgrp()\nimport"))
-    assert process.stdout is not None
+    process = started("import os; os.setpgrp()\n" + SCRIPT + body, tmp_path)
     pid = int(process.stdout.readline())
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
@@ -296,8 +292,7 @@ print(next(int(p) for p in Path(f"/proc/self/task/{os.getpid()}/children").read_
       if int(p) != parallel.status()[0]["pid"]), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    process = started(body, tmp_path)
-    assert process.stdout is not None
+    process = started(SCRIPT + body, tmp_path)
     pid, forked = (int(process.stdout.readline()) for _ in range(2))
     try:
         assert process.wait(60) == -signal.SIGKILL
@@ -310,7 +305,10 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_a_script_defines_itself_travels(tmp_path: Path) -> None:
-    script = """
+    path = tmp_path / "script.py"
+    path.write_text(
+        f"FOLDER = {str(tmp_path)!r}"
+        + """
 from pathlib import Path
 from flexlogger import ParallelHandler
 import torch
@@ -323,7 +321,10 @@ parallel.track_layer(-1, {"a": layer}, sources="outputs")
 layer(torch.zeros(2, 3))
 print(parallel.status()[0]["pid"])
 """
-    code, errors = finished(started("", tmp_path, script))
+    )
+    code, errors = finished(
+        subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    )
     assert (code, errors) == (0, "")
     assert (tmp_path / "0").read_text() == "seen Tensor [2, 3]"
 

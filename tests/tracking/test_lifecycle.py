@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import flexlogger.runs as wandb
 from flexlogger import ConfigError, RunLogError, ValueRefusedError
 from flexlogger.runs.card import Card, read_card
 from flexlogger.runs.reader import RunReader
+from tests import warm
 
 OFFLINE: dict[str, Any] = {"mode": "offline"}
 
@@ -37,11 +36,10 @@ def card_of(run: wandb.TrackedRun) -> Card:
 def python(code: str, status: int = 0, **environment: str) -> str:
     """Run a script with the run API imported; return what it printed on standard error."""
     code = f"import flexlogger.runs as wandb\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == status, done.stderr
-    return done.stderr
+    process = warm.start(code, env=os.environ | environment)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == status, errors
+    return errors
 
 
 def test_the_card_says_what_init_was_told() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from flexlogger import RunLogError, ValueRefusedError
 from flexlogger.runs.card import read_card
 from flexlogger.runs.reader import RunReader
 from flexlogger.server.process import ServerProcess
+from tests import warm
 from tests.end_to_end.windows import traces, window
 
 OFFLINE: dict[str, Any] = {"mode": "offline"}
@@ -29,9 +28,10 @@ def finished() -> Iterator[None]:
 
 def python(code: str, status: int = 0) -> str:
     code = f"import os, signal\nimport flexlogger.runs as wandb\n{code}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == status, done.stderr
-    return done.stdout
+    process = warm.start(code)
+    said, errors = process.communicate(timeout=120)
+    assert process.returncode == status, errors
+    return said
 
 
 KILLED = """
