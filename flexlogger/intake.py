@@ -47,16 +47,20 @@ class Intake:
         self._push = {}
         self._singles: list[tuple[str, list[float], ScalarMeter]] = []
         self._asked: list[Channel] = []  # may have something to log without an `add` that was noted
-        self._fed: dict[str, Channel] = {}  # the rest, where there was one
+        self._noted: set[str] = set()  # the rest …
+        self._fed: dict[str, Channel] = {}  # … and where there was one
         for name, channel in channels.items():
             meter = channel.meter
-            self._push[name] = meter.buffer.append if isinstance(meter, ScalarMeter) else partial(self._feed, channel)
+            self._push[name] = meter.buffer.append if isinstance(meter, ScalarMeter) else meter.add
             if isinstance(meter, ScalarMeter) and meter.single and not meter.windowed:
                 self._singles.append((name, meter.buffer, meter))
             elif isinstance(meter, ScalarMeter | Reduced) or meter.windowed:
                 self._asked.append(channel)
-            elif not meter.empty:
-                self._fed[name] = channel
+            else:
+                self._push[name] = partial(self._feed, channel)
+                self._noted.add(name)
+                if not meter.empty:
+                    self._fed[name] = channel
 
     # ---- add
 
@@ -96,9 +100,9 @@ class Intake:
     def _add_one(self, name: str, value: Any) -> None:
         channel = self._channels[name]
         meter = channel.meter
-        if not isinstance(meter, ScalarMeter):
+        if name in self._noted:
             self._fed[name] = channel
-        elif value.__class__ is torch.Tensor and not value.ndim and value.is_cpu:
+        elif isinstance(meter, ScalarMeter) and value.__class__ is torch.Tensor and not value.ndim and value.is_cpu:
             number = value.item()  # the loss of nearly every loop; all that follows costs several times as much
             if number.__class__ is float:
                 self._push[name](number)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from flexlogger.errors import ServerError, ValueRefusedError
 from flexlogger.net import link as links
@@ -19,6 +18,7 @@ from flexlogger.net.bell import Bell
 from flexlogger.net.keys import client_keys, host_keys, make_keys
 from flexlogger.net.link import Link
 from flexlogger.net.listener import Listener
+from flexlogger.net.sockets import told
 from tests.ports import free_port
 
 
@@ -157,13 +157,13 @@ def test_tries_to_connect_come_further_and_further_apart(monkeypatch: pytest.Mon
     """ZeroMQ says after each one how many milliseconds it waits before the next."""
     pauses: list[int] = []
 
-    def told(socket: zmq.Socket[bytes]) -> dict[str, object]:
-        event = recv_monitor_message(socket)
-        if event["event"] == zmq.EVENT_CONNECT_RETRIED:
-            pauses.append(int(event["value"]))
-        return dict(event)
+    def hear(socket: zmq.Socket[bytes]) -> tuple[int, int]:
+        event, value = told(socket)
+        if event == zmq.EVENT_CONNECT_RETRIED:
+            pauses.append(value)
+        return event, value
 
-    monkeypatch.setattr(links, "recv_monitor_message", told)
+    monkeypatch.setattr(links, "told", hear)
     with linked(f"tcp://127.0.0.1:{free_port()}") as link:
         until(link, lambda: len(pauses) >= 5)
     assert pauses == sorted(pauses)

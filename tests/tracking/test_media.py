@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from flexlogger.errors import ValueRefusedError
+from flexlogger.meters import histograms, pixels
 from flexlogger.tracking.media import Histogram, Html, Image, Images, Loggable, loggable
 from tests.meters.test_meter_devices import NoWait
 from tests.tracking.shown import logged
@@ -59,7 +60,9 @@ class TestImage:
         assert [value(image).max() for image in images] == [0, 0]
         assert not value(images[0]).flags.writeable
 
-    def test_nothing_waits_for_the_device_before_it_is_encoded(self) -> None:
+    def test_nothing_waits_for_the_device_before_it_is_encoded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in (histograms, pixels):
+            monkeypatch.setattr(module, "on_device", lambda tensor: True)
         with NoWait():
             Image(torch.rand(3, 4, 5))
             Histogram(torch.rand(100))
