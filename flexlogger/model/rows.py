@@ -17,6 +17,11 @@ CENTERED = 0.1
 digit then."""
 
 
+def quiet() -> np.errstate:
+    """No warnings of what is not finite or does not fit: it is found in the rows."""
+    return np.errstate(invalid="ignore", over="ignore", under="ignore")
+
+
 def rows_of(values: Array, need: Need) -> Rows:
     """The rows (K, 9) of K arrays of one size, (K, n) of float32 or float64.
 
@@ -24,7 +29,8 @@ def rows_of(values: Array, need: Need) -> Rows:
     [[2.0, -0.5, 24.5], [2.0, 1.0, 0.0]]
     """
     rows = np.zeros((len(values), len(COLUMNS)))
-    add_sums(values, need, rows)
+    with quiet():
+        add_sums(values, need, rows)
     doubtful = settle(rows, need)
     if len(doubtful):
         rows[doubtful] = carefully(values[doubtful], need)
@@ -32,25 +38,25 @@ def rows_of(values: Array, need: Need) -> Rows:
 
 
 def add_sums(values: Array, need: Need, rows: Rows) -> None:
-    """Put what one pass over K arrays (K, n) tells into `rows` (K, 9), which are zeros; `settle` makes rows of it."""
+    """Put what one pass over K arrays (K, n) tells into `rows` (K, 9), which are zeros; `settle` makes rows of it.
+    numpy is to be `quiet`."""
     size = values.shape[1]
     rows[:, N] = size
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        rows[:, MEAN] = dots(values)
-        rows[:, SQUARE] = dots(values, values)
-        if need.extremes:
-            rows[:, LOW], rows[:, HIGH] = values.min(1), values.max(1)  # `out=` of another type is four times slower
-        if need.abs:
-            rows[:, ABS] = dots(np.abs(values))
-        if need.zeros:
-            rows[:, ZEROS] = size - np.count_nonzero(values, axis=1)
+    rows[:, MEAN] = dots(values)
+    rows[:, SQUARE] = dots(values, values)
+    if need.extremes:
+        rows[:, LOW], rows[:, HIGH] = values.min(1), values.max(1)  # `out=` of another type is four times slower
+    if need.abs:
+        rows[:, ABS] = dots(np.abs(values))
+    if need.zeros:
+        rows[:, ZEROS] = size - np.count_nonzero(values, axis=1)
 
 
 def settle(rows: Rows, need: Need) -> Array:
     """Finish rows of `add_sums` in place; return the places of those that are to be made `carefully`: what is not
     finite, does not fit into float32, or has lost too many digits."""
     n, square = rows[:, N], rows[:, SQUARE]
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+    with quiet():
         rows[:, MEAN] /= n
         spread = square - n * np.square(rows[:, MEAN])
         least = np.maximum(CENTERED * square, TINY * n) if need.spread else TINY * n
@@ -65,7 +71,7 @@ def carefully(values: Array, need: Need) -> Rows:
     wide = values.astype(np.float64)
     rows = np.zeros((len(wide), len(COLUMNS)))
     rows[:, N] = wide.shape[1]
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+    with quiet():
         rows[:, MEAN] = wide.mean(1)
         if need.spread:
             rows[:, M2] = np.square(wide - rows[:, MEAN, None]).sum(1)

@@ -16,7 +16,7 @@ import torch
 
 from flexlogger.model.gathered import Mark, Marks, Part, made
 from flexlogger.model.need import Need
-from flexlogger.model.rows import add_sums, carefully, rows_of, settle
+from flexlogger.model.rows import add_sums, carefully, quiet, rows_of, settle
 from flexlogger.model.statistics import COLUMNS, Rows
 from flexlogger.model.sweep import PIECE
 
@@ -120,8 +120,9 @@ class Together:
             self._marks = Marks.of([Mark(place, keys[place]) for place in self._order])
             self._signature = signature
         rows = np.zeros((len(tensors), len(COLUMNS)))
-        for group in self._groups:
-            group.shelf.read(group.of(tensors), group.joined, need, rows[group.first :])
+        with quiet():
+            for group in self._groups:
+                group.shelf.read(group.of(tensors), group.joined, need, rows[group.first :])
         doubtful = settle(rows, need)
         if len(doubtful):
             self._read_carefully(tensors, doubtful, need, rows)
