@@ -67,7 +67,7 @@ def _glance(results: Sequence[Result]) -> str:
 
 def verdict(target: Target) -> str:
     """Whether a target was reached, in a word."""
-    return {True: "yes", False: "**no**", None: "not tried"}[target.reached]
+    return {True: "yes", False: "**no**", None: "not shown"}[target.reached]
 
 
 def _peers() -> str:
