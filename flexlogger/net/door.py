@@ -19,13 +19,13 @@ class Door:
         """What to poll; `answer` then."""
         self.socket.bind("inproc://zeromq.zap.01")
 
-    def answer(self) -> str | None:
-        """Answer one question; return the address of a client that was refused."""
+    def answer(self) -> tuple[str, bool]:
+        """Answer one question; return the address of who asked, and whether it is let in."""
         version, request, _, address, _, mechanism, *credentials = self.socket.recv_multipart()
         known = mechanism == b"CURVE" and credentials == [self._known]
         status = [b"200", b"OK"] if known else [b"400", b"unknown key"]
         self.socket.send_multipart([version, request, *status, b"", b""])
-        return None if known else address.decode(errors="replace")
+        return address.decode(errors="replace"), known
 
     def close(self) -> None:
         """Nobody else comes in."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from socket import socket
 from typing import Any
 
 import zmq
@@ -17,11 +19,21 @@ from flexlogger.net.sockets import MAX_MESSAGE, new_socket, told
 from flexlogger.net.tags import Frame
 
 _FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-"""Which of the two comes depends on which side gives up first."""
+"""Which of the two comes depends on which side gives up first; one that just leaves is the former as well."""
 _EVENTS = _FAILED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 MAX_REASONS = 100
+_MAX_CALLERS = 10_000
 _LARGE = 4096
 _GOODBYE_S = 1.0
+
+
+def _address(connection: int) -> str:
+    """Whose connection it is; "" where they have left before one could look."""
+    try:
+        with socket(fileno=os.dup(connection)) as ours:
+            return str(ours.getpeername()[0])
+    except OSError:
+        return ""
 
 
 class Listener:
@@ -35,9 +47,11 @@ class Listener:
         """Connections and messages refused, by reason."""
         self._bell = bell
         self._largest = largest
-        self._silent: set[int] = set()  # connections, by descriptor, that have said nothing whole yet
+        self._silent: dict[int, str] = {}  # connections that have said nothing whole yet: descriptor, and its address
         self._left: list[int] = []  # … of those that have ended
-        self._failed = False  # the connection that ends next has been told of
+        self._failed = 0  # how the handshake failed of the connection that ends next
+        self._broken: list[tuple[int, str]] = []  # how a handshake failed, and whose
+        self._callers: set[str] = set()  # addresses that showed a key
         self._context: zmq.Context[Any] = zmq.Context()
         self._door = Door(self._context, keys) if keys is not None else None
         self._socket = new_socket(self._context, zmq.ROUTER, largest)
@@ -66,23 +80,43 @@ class Listener:
             self._bell.hush()
         if self._events in ready:
             self._look()
-        if self._door is not None and self._door.socket in ready and (address := self._door.answer()) is not None:
-            self.refuse(f"a connection from {address} was refused: its key is not known here")
+        if self._door is not None:
+            self._answer(self._door)
+        self._settle()
 
     def _look(self) -> None:
         """See who came and who left. A connection that fails is told of right before it ends."""
         while self._events.poll(0):
             event, connection = told(self._events)
             if event == zmq.EVENT_ACCEPTED:
-                self._silent.add(connection)
+                self._silent[connection] = _address(connection)
             elif event != zmq.EVENT_DISCONNECTED:
-                self._failed = True
-                if event & _FAILED:
-                    self.refuse("a connection was refused: another protocol, or without keys where keys are needed")
-            elif connection in self._silent:
-                self._silent.discard(connection)
+                self._failed = event
+            elif (address := self._silent.pop(connection, None)) is not None:
+                if self._failed & _FAILED:
+                    self._broken.append((self._failed, address))
                 self._left += [] if self._failed else [connection]
-                self._failed = False
+                self._failed = 0
+
+    def _answer(self, door: Door) -> None:
+        """Answer those who show a key."""
+        while door.socket.poll(0):
+            address, known = door.answer()
+            if len(self._callers) < _MAX_CALLERS:
+                self._callers.add(address)
+            if not known:
+                self.refuse(f"a connection from {address} was refused: its key is not known here")
+
+    def _settle(self) -> None:
+        """Tell of handshakes that failed; not where one leaves in the middle who showed a key before, right or not.
+
+        To be called after `_answer`: one who leaves before the answer had shown it.
+        """
+        broken, self._broken = self._broken, []
+        for event, address in broken:
+            shown = address in self._callers if address else bool(self._callers)
+            if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or not shown:
+                self.refuse("a connection was refused: another protocol, or without keys where keys are needed")
 
     def receive(self) -> Iterator[tuple[bytes, list[Frame]]]:
         """What waits, each with whom it came from."""
@@ -93,7 +127,7 @@ class Listener:
             except zmq.Again:
                 break
             connection = int(route.get(zmq.SRCFD))
-            self._silent.discard(connection)
+            self._silent.pop(connection, None)
             left = [other for other in left if other != connection] if left else left
             yield route.bytes, [frame.buffer if len(frame) > _LARGE else frame.bytes for frame in frames]
         for _ in left:
