@@ -210,11 +210,13 @@ print([name for name in {later!r} if any(f'{{module}}.'.startswith(f'{{name}}.')
     assert ended.stdout == "[]\n", ended.stderr
 
 
-def test_a_process_that_only_watches_brings_no_event_loop() -> None:
+def test_a_process_that_only_watches_brings_no_event_loop_and_no_arrays() -> None:
     """A host starts StateMonitor, or a training does, in a fraction of the time that torch takes."""
-    code = (
-        "import sys; from flexlogger import StateMonitor; print([n for n in ('asyncio', 'torch') if n in sys.modules])"
-    )
+    code = """
+import sys
+from flexlogger import StateMonitor
+print([n for n in ("asyncio", "torch", "numpy") if n in sys.modules])
+"""
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert ended.stdout == "[]\n", ended.stderr
 

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from flexlogger.errors import WireError
 from flexlogger.net.tags import Frame
+
+_NUMBERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (np.timedelta64, lambda value: None),  # to numpy it is an integer
+    (np.bool_, bool),
+    (np.integer, int),
+    (np.floating, float),
+    (np.complexfloating, complex),
+    (np.str_, str.__str__),
+    (np.bytes_, bytes),
+)
+
+
+def number(value: Any) -> Any:
+    """Python's own of one of numpy's numbers and texts; None of arrays, and of what is sent as one."""
+    return next((convert(value) for kind, convert in _NUMBERS if isinstance(value, kind)), None)
 
 
 def plain(value: Any, path: str) -> tuple[np.ndarray[Any, Any], Any]:

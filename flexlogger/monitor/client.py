@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class Client:
         self._keys = keys
         self._say = say
         self._clock = clock
-        self._id = secrets.token_hex(8)
+        self._id = os.urandom(8).hex()
         self._name = name
         self._bell = Bell()
         self._waits = False

@@ -8,6 +8,8 @@ A message is a list of frames. The first is MessagePack; its extension types, wh
     4  complex    [real, imaginary]
     5  date       ISO 8601 text
     6  timedelta  [days, seconds, microseconds]
+
+numpy is imported with the first array: it takes longer than all else that a process which only watches has to import.
 """
 
 from __future__ import annotations
@@ -18,10 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from flexlogger.errors import WireError
-from flexlogger.monitor import arrays
 from flexlogger.net.tags import Frame
 
 MAX_DEPTH = 100
@@ -70,8 +70,11 @@ def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
         if depth >= MAX_DEPTH:
             raise TypeError(f"{path}: expected at most {MAX_DEPTH} dicts and lists inside one another; is it a cycle?")
         return _container(value, path, frames, depth + 1)
-    if isinstance(value, (np.ndarray, np.datetime64, np.timedelta64, np.void)):
-        return _array(value, path, frames)
+    if _of_numpy(value):
+        from flexlogger.monitor import arrays
+
+        number = arrays.number(value)
+        return _array(value, path, frames) if number is None else _plain(number, path, frames, depth)
     for kinds, convert in _CONVERT:
         if isinstance(value, kinds):
             try:
@@ -80,10 +83,17 @@ def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
                 raise TypeError(f"{path}: {error}") from None
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
+        from flexlogger.monitor import arrays
+
         return _array(arrays.of_tensor(value, path), path, frames)
     raise TypeError(
         f"{path}: expected data (numbers, text, bytes, datetimes, arrays, dicts, lists), got {type(value).__name__}"
     )
+
+
+def _of_numpy(value: Any) -> bool:
+    numpy: Any = sys.modules.get("numpy")  # nothing is before it is imported, which another thread may just be doing
+    return hasattr(numpy, "generic") and isinstance(value, (numpy.ndarray, numpy.generic))
 
 
 def _container(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
@@ -102,9 +112,14 @@ def _container(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
 def _key(key: Any, path: str) -> Any:
     if key.__class__ is str or key is None:
         return key
+    own = key
+    if _of_numpy(key):
+        from flexlogger.monitor import arrays
+
+        own = arrays.number(key)
     for kinds, convert in _CONVERT_KEYS:
-        if isinstance(key, kinds) and not isinstance(key, np.timedelta64):
-            own = convert(key)
+        if isinstance(own, kinds):
+            own = convert(own)
             if own.__class__ is int and not _INT64[0] <= own <= _INT64[1]:
                 raise TypeError(f"{path}: expected keys of at most 64 bits, got {own}")
             return own
@@ -138,17 +153,17 @@ def _ext(code: int, content: Any) -> msgspec.msgpack.Ext:
 
 
 _CONVERT_KEYS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    ((bool, np.bool_), bool),
-    ((int, np.integer), int),
-    ((float, np.floating), float),
+    (bool, bool),
+    (int, int),
+    (float, float),
     (str, str.__str__),  # `str` would give the name of a member of an enumeration, not its text
 )
 _CONVERT: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    ((bool, np.bool_), bool),
-    ((int, np.integer), _integer),
+    (bool, bool),
+    (int, _integer),
     *_CONVERT_KEYS[2:],
     ((bytes, bytearray, memoryview), bytes),
-    ((complex, np.complexfloating), lambda value: _ext(_COMPLEX, [float(value.real), float(value.imag)])),
+    (complex, lambda value: _ext(_COMPLEX, [float(value.real), float(value.imag)])),
     (datetime.datetime, _datetime),
     (datetime.date, lambda value: _ext(_DATE, value.isoformat())),
     (datetime.timedelta, lambda value: _ext(_TIMEDELTA, [value.days, value.seconds, value.microseconds])),
@@ -169,8 +184,10 @@ def _not_utf8(plain: Any, path: str) -> str | None:
 
 
 def _array(value: Any, path: str, frames: list[Frame]) -> msgspec.msgpack.Ext:
+    from flexlogger.monitor import arrays
+
     array, descr = arrays.plain(value, path)
-    frames.append(array.reshape(-1).view(np.uint8).data if array.nbytes else b"")
+    frames.append(array.reshape(-1).view("u1").data if array.nbytes else b"")
     return _ext(_ARRAY, [descr, list(array.shape), len(frames) - 1])
 
 
@@ -210,6 +227,8 @@ def _from_ext(code: int, data: bytes, frames: Sequence[Frame]) -> Any:
         descr, shape, index = content
         if not 0 < index < len(frames):
             raise WireError("a state with an array that holds no data")
+        from flexlogger.monitor import arrays
+
         return arrays.back(descr, shape, frames[index])
     if code == _DATETIME:
         return datetime.datetime.fromisoformat(content)
