@@ -65,6 +65,21 @@ def ratios(figures: Sequence[float], beside: Sequence[float]) -> Spread:
     return Spread.of([figure / other for figure, other in zip(figures, beside, strict=True)])
 
 
+def at_most(figures: Sequence[float], limit: float) -> bool | None:
+    """Whether what was measured again and again is at most `limit`; None where these rounds cannot tell.
+
+    The sign test: if the true median were the limit, a round would be above it as often as below. To be as lopsided as
+    it was must then have a chance of at most 5 %.
+
+    >>> at_most([0.8, 0.9, 0.7, 0.9, 0.8], 1.0), at_most([0.8, 0.9, 1.7, 0.9, 0.8], 1.0)
+    (True, None)
+    """
+    below = sum(figure <= limit for figure in figures)
+    fewer = min(below, len(figures) - below)
+    chance = sum(math.comb(len(figures), count) for count in range(fewer + 1)) / 2 ** len(figures)
+    return below > fewer if chance <= 0.05 else None
+
+
 def exponent(costs: Mapping[int, float]) -> float:
     """How cost grows with size: the slope of log(cost) over log(size), by least squares.
 

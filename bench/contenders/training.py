@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from bench.driver import ROOT
 from flexlogger import FlexLogger
-from flexlogger.demo import BATCH, digits, make_net, weights
+from flexlogger.demo import digits, make_net, weights
 
 CONFIG = ROOT / "configs" / "digits.yaml"
 
@@ -32,9 +32,10 @@ class Contender:
         self._step = 0
         self._stat = FlexLogger.from_config(CONFIG, server="127.0.0.1", port=port, env="bench", dir=folder)
 
-    def round(self, watched: str, epochs: int) -> dict[str, Any]:
-        """Train; medians of a step, its logging and a test in µs; `each` is the whole time by steps, `cpu` what of it
-        the training thread computed.
+    def round(self, watched: str, steps: int, batch: int) -> dict[str, Any]:
+        """Train whole epochs, at least `steps` steps; medians of a step, its logging and a test in µs; `each` is the
+        whole time by steps, `cpu` what of it the training thread computed, `share` the median part of a step that is
+        logging, in percent.
 
         `watched`: "" (nothing is logged), "by hand" (what the demo logs, computed with torch and put into a deque),
         "scalars" (loss and learning rate) or "all" (the demo's dashboard).
@@ -44,10 +45,10 @@ class Contender:
         logging: list[int] = []
         tests: list[int] = []
         started, computed = time.perf_counter_ns(), time.thread_time_ns()
-        for _ in range(epochs):
+        while len(times) < steps:
             order = torch.randperm(len(self._y))
-            for start in range(0, len(self._y), BATCH):
-                chosen = order[start : start + BATCH]
+            for start in range(0, len(self._y) - batch + 1, batch):
+                chosen = order[start : start + batch]
                 before = time.perf_counter_ns()
                 logging.append(self._learn(self._x[chosen], self._y[chosen]))
                 times.append(time.perf_counter_ns() - before)
@@ -57,8 +58,9 @@ class Contender:
         whole, computed = time.perf_counter_ns() - started, time.thread_time_ns() - computed
         self._stat.flush()
         middles = {"step": median(times), "logging": median(logging), "test": median(tests)}
+        share = 100 * median(spent / taken for spent, taken in zip(logging, times, strict=True))
         wholes = {"each": whole / len(times), "cpu": computed / len(times)}
-        return {key: nanoseconds / 1000 for key, nanoseconds in (wholes | middles).items()}
+        return {key: nanoseconds / 1000 for key, nanoseconds in (wholes | middles).items()} | {"share": share}
 
     def _learn(self, x: torch.Tensor, y: torch.Tensor) -> int:
         """One step; returns the nanoseconds spent on logging."""
