@@ -28,8 +28,8 @@ install: $(VENV)/installed $(ASSETS) ## make .venv with everything in it, and fe
 demo: install ## train a small net on handwritten digits and watch it
 	@$(BIN)/flexlogger demo
 
-test: lint ## lint, then run all tests; -n 2 of pytest-xdist halves the time
-	$(BIN)/python -m pytest
+test: lint ## lint, then run all tests, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 chaos: install ## kill, freeze, cut off and fill up what the logger depends on; about 10 minutes
 	$(BIN)/python -m pytest -m chaos tests -rs
