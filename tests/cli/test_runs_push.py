@@ -83,7 +83,8 @@ def test_what_a_rank_on_another_machine_logged_is_shown_beside_rank_0s(
         import os
         from flexlogger import FlexLogger
         rank = int(os.environ["RANK"])
-        with FlexLogger({{"loss": {{}}}}, env="apart", run="apart", dir=FOLDER, pipe={monitor.where!r}, ranks="all") as stat:
+        names = {{"env": "apart", "run": "apart", "dir": FOLDER, "pipe": {monitor.where!r}, "ranks": "all"}}
+        with FlexLogger({{"loss": {{}}}}, **names) as stat:
             for n in range(20):
                 stat.add(loss=100.0 * rank + n); stat.log(n)
             assert stat.flush(60)
