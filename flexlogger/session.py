@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,8 @@ from flexlogger.runs.segment import SegmentWriter
 from flexlogger.views import Views
 
 CLOSE_S = 5.0
+INTERRUPTED_S = 1.0
+"""What is left of that after another Ctrl-C."""
 _PLAIN = Layout()
 
 
@@ -174,6 +177,13 @@ class Run:
             return
         self.closed = True
         _forget(self)
+        try:
+            self._end(timeout)
+        except KeyboardInterrupt:  # nobody waits any more; that the run has ended is noted all the same
+            self._end(INTERRUPTED_S)
+            raise
+
+    def _end(self, timeout: float) -> None:
         ending = self.ending if os.getpid() == self._pid else "forked"
         complete = self.drawing.close(lambda: self.pipe.close(timeout, ending))
         tell(self.pipe.status(), complete, self.folder)
@@ -219,7 +229,8 @@ def _close_all() -> None:
     if ending_at_exit() == "crashed":
         _fail_all()
     for run in list(_open):
-        run.close()
+        with suppress(KeyboardInterrupt):  # it has ended the waiting for this one
+            run.close()
 
 
 def _fail_all() -> None:

@@ -84,7 +84,7 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "net": ("errors", "faults"),
     "monitor": ("errors", "faults", "net"),
     "mirror": ("errors", "faults", "answer", "runs", "net"),
-    "pipe": ("errors", "records", "rows", "faults", "alarm", "answer", "runs", "net", "mirror"),
+    "pipe": ("errors", "records", "rows", "faults", "alarm", "answer", "endings", "runs", "net", "mirror"),
     "runs": ("errors", "records", "rows", "faults"),
     "sinks": ("errors", "records", "rows", "faults", "alarm", "answer", "screen", "runs", "plots"),
     "replay": ("errors", "records", "faults", "config.names", "ownership", "runs", "sinks", "plots", "views"),

@@ -27,8 +27,8 @@ class DataRecorder:
 
     Its methods are callbacks of a ParallelHandler: one of `tensor_plot2D`, `tensor_histogram` and `tensor_pca` as
     `callback_onrun`, `flush` as `callback_onclosing`. They work without torch. Each frame is in the file once the
-    next one is drawn: a process that is killed leaves a video that plays up to there. A full disk ends a file with its
-    last whole frame; as soon as there is room again another one begins.
+    next one is drawn, or at once where `fps` is below 1: a process that is killed leaves a video that plays up to
+    there. A full disk ends a file with its last whole frame; as soon as there is room again another one begins.
 
     `codec` is h264, which every browser of today plays, or vp8 for those built without it (files are .webm then).
 

@@ -49,8 +49,9 @@ class Video:
     """A file that frames of `size` (width, height) are added to, shown `fps` a second. A key frame begins each second.
 
     It is the first `<stem>_<number>.mp4` (H.264) or `.webm` (VP8) in `folder` that there is not yet. Each frame is in
-    the file when `add` has returned for the next one, which says how long it is shown. Where one cannot be written, the
-    file ends with those that are whole, and the error raises.
+    the file when `add` has returned for the next one, which says how long it is shown. Where that would be more than a
+    second of video, each is written twice, for half the time, and is in the file when its own `add` has returned. Where
+    one cannot be written, the file ends with those that are whole, and the error raises.
     """
 
     def __init__(self, folder: Path, stem: str, size: tuple[int, int], fps: float, codec: str) -> None:
@@ -60,13 +61,14 @@ class Video:
         encoder, container, options, container_options = _CODECS[_available(codec)]
         self.path = _new_file(folder, stem, container)
         self.frames = self._whole = 0
-        rate = Fraction(fps).limit_denominator(1001)
+        self._times = 2 if fps < 1 else 1
+        rate = self._times * Fraction(fps).limit_denominator(1001)
         self._container = av.open(str(self.path), "w", format=container, options=container_options)
         stream = self._container.add_stream(encoder, rate=rate, options=options)
         assert isinstance(stream, VideoStream)  # that is what this encoder makes
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        stream.gop_size = max(1, round(fps))
+        stream.gop_size = self._times * max(1, round(fps))
         stream.thread_count = 1
         self._stream, self._rate = stream, rate
 
@@ -75,9 +77,11 @@ class Video:
         import av
 
         picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-        picture.pts, picture.time_base = self.frames, 1 / self._rate
+        picture.time_base = 1 / self._rate
         try:
-            self._container.mux(self._stream.encode(picture))
+            for time in range(self._times):
+                picture.pts = self._times * self.frames + time
+                self._container.mux(self._stream.encode(picture))
         except OSError:
             self._give_up()
             raise

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from flexlogger import faults
+from flexlogger.endings import uninterrupted
 from flexlogger.pipe.base import Outlet
 from flexlogger.records import Definition, End, Event, Item, Record, is_finite
 from flexlogger.rows import Packed
@@ -43,6 +44,7 @@ class Feed:
     def _reset(self) -> None:
         self.writer = self._make_writer() if self._make_writer is not None else None
         self.stuck = False
+        self._ended = False
         self._unwritten: deque[Item] = deque()
         self._undelivered: list[Item] = []
         self._delivered = 0  # bytes of the log that views were given
@@ -195,17 +197,24 @@ class Feed:
         _close(list(views), timeout)
 
     def close(self, timeout: float, status: str) -> bool:
-        """Write the end line, then give all views together `timeout` seconds. False where something is left behind."""
-        if self.stuck:
-            self.try_now()
-            self.retry()
-        if not self.stuck and self._writes():
-            self.write([End(self._wall(), status)])
+        """Write the end line, then give all views together `timeout` seconds. False where something is left behind.
+
+        Where Ctrl-C interrupts it, another call goes on from there."""
+        with uninterrupted():
+            self._write_end(status)
         on_disk = not self.stuck
         shown = _close(self.views, timeout)
         if self.writer is not None:
             self.writer.close()
         return on_disk and shown
+
+    def _write_end(self, status: str) -> None:
+        if self.stuck:
+            self.try_now()
+            self.retry()
+        if not self.stuck and not self._ended and self._writes():
+            self._ended = True
+            self.write([End(self._wall(), status)])
 
     def _writes(self) -> bool:
         return self.writer is None or self.writer.used or bool(self._unwritten)

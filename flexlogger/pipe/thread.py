@@ -54,6 +54,7 @@ class ThreadPipe:
         self._max_bytes = max_bytes
         self._dropped: Counter[str] = Counter()
         self._closed = False
+        self._complete: bool | None = None
         self._definition: Definition | None = None
         self._reset()
         self._start()
@@ -220,9 +221,14 @@ class ThreadPipe:
 
     def close(self, timeout: float, status: str = "finished") -> bool:
         """Flush and end the segment within `timeout` seconds, then give the views as long; False where something did
-        not get through. What never reached the log is counted as dropped."""
-        if self._closed:
-            return True
+        not get through. What never reached the log is counted as dropped.
+
+        Where Ctrl-C interrupts it, another call goes on from there."""
+        if self._complete is None:
+            self._complete = self._close(timeout, status)
+        return self._complete
+
+    def _close(self, timeout: float, status: str) -> bool:
         deadline = time.monotonic() + timeout
         idle = self._worker is None and not self._queue  # a forked child that never logged
         written = idle or self.flush(timeout)

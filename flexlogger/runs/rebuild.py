@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,24 @@ def rebuild_card(folder: Path) -> Card | None:
     if not paths:
         return None
     ledger = Ledger()
-    headers: list[Header] = []
+    found: list[tuple[Path, Header]] = []
     beat, whole = 0.0, True
     for path in paths:
         try:
             beat = max(beat, path.stat().st_mtime)
             whole = whole and path.stat().st_size <= 2 * EDGE_BYTES
             header = read_header(path)
-            if header is not None and header.rank == 0:
-                ledger.write(list(_items(path)))
-                headers.append(header)
         except (OSError, DamagedLineError):
             continue  # a card is made of what can be read
+        if header is not None:
+            found.append((path, header))
+    first = min((header.rank for _, header in found), default=0)  # not 0 where its log is on another machine
+    headers: list[Header] = []
+    for path, header in found:
+        with suppress(OSError, DamagedLineError):
+            if header.rank == first:
+                ledger.write(list(_items(path)))
+                headers.append(header)
     return _card(ledger, folder, start_of(paths[0]), beat, headers, whole)
 
 

@@ -75,6 +75,35 @@ def test_what_a_killed_trainer_left_is_drawn_where_the_rest_is(
     eventually(lambda: place.lines("left", "loss").get("loss"), series(0, 200))
 
 
+def test_what_a_rank_on_another_machine_logged_is_shown_beside_rank_0s(
+    server: ServerProcess, monitor: Monitor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The two share no folder: rank 0's log is sent as it grows, the other's by hand."""
+    body = f"""
+        import os
+        from flexlogger import FlexLogger
+        rank = int(os.environ["RANK"])
+        names = {{"env": "apart", "run": "apart", "dir": FOLDER, "pipe": {monitor.where!r}, "ranks": "all"}}
+        with FlexLogger({{"loss": {{}}}}, **names) as stat:
+            for n in range(20):
+                stat.add(loss=100.0 * rank + n); stat.log(n)
+            assert stat.flush(60)
+    """
+    for rank in "01":
+        environment = {**os.environ, "RANK": rank, "WORLD_SIZE": "2"}
+        ended = start(body, tmp_path / rank, env=environment)
+        assert ended.communicate(timeout=120)[1] == ""
+    here = tmp_path / "1" / "default" / "apart"
+    there = monitor.base / "default" / "apart"
+    assert set(files(there)) == set(files(tmp_path / "0" / "default" / "apart"))
+    assert main(["runs", "push", str(here), "--to", monitor.where]) == 0
+    assert capsys.readouterr().out.startswith("default/apart (finished): ")
+    assert {name: files(there)[name] for name in files(here)} == files(here)
+    place = Place("tcp", server, monitor)
+    eventually(lambda: place.lines("apart", "loss").get("loss@rank1"), [(n, 100.0 + n) for n in range(20)])
+    assert place.lines("apart", "loss")["loss@rank0"] == series(0, 20)
+
+
 def test_all_runs_of_a_folder(tmp_path: Path, keeper: Monitor, capsys: pytest.CaptureFixture[str]) -> None:
     base = tmp_path / "here"
     for name in ("a", "b"):

@@ -70,6 +70,27 @@ def test_a_process_that_is_killed_leaves_all_but_its_last_second(tmp_path: Path,
     assert len(decoded(path)) >= 24 - 10
 
 
+@pytest.mark.parametrize("codec", videos.CODECS)
+def test_a_frame_that_is_shown_for_longer_than_a_second_is_there_at_once(tmp_path: Path, codec: str) -> None:
+    """The process is killed as soon as it has drawn the third one."""
+    script = f"""
+import os, sys
+import numpy as np
+from flexlogger import DataRecorder
+dr = DataRecorder((320, 240), 0.5, 100.0, sys.argv[1], codec={codec!r})
+for n in range(3):
+    dr.tensor_plot2D(0, "a", "", str(n), np.roll(np.eye(4), n, 0))
+os.kill(os.getpid(), 9)
+"""
+    ended = subprocess.run([sys.executable, "-c", script, tmp_path], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    (path,) = tmp_path.iterdir()
+    with av.open(str(path)) as container:
+        shown = [(frame.time, frame.to_ndarray(format="rgb24").astype(float)) for frame in container.decode(video=0)]
+    changes = [time for (_, before), (time, after) in pairwise(shown) if np.abs(after - before).mean() > 5]
+    assert changes == [2.0, 4.0]
+
+
 def test_a_video_that_is_full_is_followed_by_another(tmp_path: Path) -> None:
     dr = DataRecorder((64, 64), 10.0, 0.3, tmp_path)
     for n in range(7):

@@ -15,8 +15,9 @@ from flexlogger.monitor.host import Host
 from flexlogger.monitor.outbox import LIGHT
 from flexlogger.monitor.state_monitor import StateMonitor
 from flexlogger.net.sockets import SILENCE_S
-from tests.monitor.test_state_monitor import free_port, wait_for
+from tests.monitor.watching import wait_for
 from tests.net.road import Road
+from tests.ports import free_port
 
 MINUTE = 60.0
 STATES = 100

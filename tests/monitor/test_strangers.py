@@ -17,7 +17,7 @@ from flexlogger.monitor.protocol import Head, message
 from flexlogger.monitor.state_monitor import StateMonitor
 from flexlogger.net.keys import make_keys
 from tests.monitor.test_doors import DEALER_GREETING, READY, raw, until_refused
-from tests.monitor.test_state_monitor import wait_for
+from tests.monitor.watching import wait_for
 
 ROUTER_READY = READY.replace(b"DEALER", b"ROUTER")
 LITTLE = 64 * 2**20

@@ -96,6 +96,8 @@ class Road:
         while (packet := await under_way.get())[1]:
             due, data = packet
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+            if writer.transport.is_closing():
+                continue
             try:
                 writer.write(data)
                 await writer.drain()

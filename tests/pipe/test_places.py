@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ import torch
 import flexlogger.runs as wandb
 from flexlogger import FlexLogger, TooledModelLogger
 from flexlogger.records import Event, Record
+from flexlogger.runs.card import read_card
 from flexlogger.runs.find import find_run
 from flexlogger.runs.reader import RunReader
 from flexlogger.server.process import ServerProcess, start_server
@@ -381,6 +383,31 @@ def test_a_run_ends_as_its_script_does(
     assert RunReader(place.folder(here)).ended == status
     assert place.lines(env, "loss")["loss"] == series(0, 50)
     eventually(lambda: find_run(place.folder(here), Path()).status, status)
+
+
+def test_a_second_ctrl_c_ends_the_waiting_and_the_run_has_crashed_all_the_same(
+    place: Place, env: str, tmp_path: Path
+) -> None:
+    """With no dashboard there is something to wait for; what one has to do then is told, and no traceback of ours."""
+    place.settings |= {"pipe": "tcp://127.0.0.1:1"} if place.word == "tcp" else {"port": 1}
+    process = start(script(place, env, "log(0, 50)\nprint('ready', flush=True)\nsignal.pause()"), tmp_path)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    while process.stderr.readline() != "KeyboardInterrupt\n":
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGINT
+    assert "flexlogger: the dashboard is not complete; everything is in" in errors
+    assert "session.py" not in errors
+    here = tmp_path / "default" / env
+    assert on_disk(here, "loss") == series(0, 50)
+    assert RunReader(here).ended == "crashed"
+    card = read_card(here)
+    assert card is not None
+    assert card.status == "crashed"
 
 
 def test_a_script_is_run_once(place: Place, env: str, tmp_path: Path) -> None:

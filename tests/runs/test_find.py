@@ -83,6 +83,12 @@ class TestWithoutACard:
         assert (card.tags, card.notes, card.config) == (["t"], "n", {"lr": 0.1})
         assert (card.summary, card.last_step) == ({"loss": 1.0}, 2)
 
+    def test_on_the_machine_of_another_rank_it_is_what_that_one_logged(self, tmp_path: Path) -> None:
+        write_segment(tmp_path / "p" / "r", [*records({"loss": [3, 2]}), End(START + 9, "finished")], rank=2)
+        write_segment(tmp_path / "p" / "r", records({"loss": [7, 8, 9]}), rank=3)
+        (run,) = find_runs(tmp_path)
+        assert (run.status, run.card.summary, run.card.last_step) == ("finished", {"loss": 2.0}, 1)
+
     def test_a_log_that_still_grows_is_a_running_run_until_it_is_silent(self, tmp_path: Path) -> None:
         path = write_segment(tmp_path / "p" / "r", records({"loss": [1]}))
         os.utime(path, (START, START))
