@@ -105,7 +105,9 @@ def _columns(records: Sequence[Mapping[str, float]]) -> Floats:
     arrays = [values.array for values in records if type(values) is Scalars]
     if len(arrays) == len(records):
         return np.stack(arrays, axis=1)
-    return np.array([tuple(values.values()) for values in records], np.float64).T
+    count, wide = len(records), len(records[0])
+    flat = chain.from_iterable([values.values() for values in records])
+    return np.fromiter(flat, np.float64, count * wide).reshape(count, wide).T
 
 
 class Packed(Sequence[Item]):

@@ -27,7 +27,7 @@ from flexlogger.net.tags import Message
 LOOK_S = 0.2
 """How often the folder is looked at while nobody says that something was written …"""
 LOOKS_S = 0.02
-"""… and at most so often."""
+"""… and at most so often while somebody does; at once where somebody waits."""
 WARN_S = 3.0
 """A receiver that cannot be reached for so long is worth a word."""
 RETRY_S = 2.0
@@ -86,6 +86,7 @@ class Sender:
         self._away_s = 0.0
         self._told_away = False
         self._look_at = 0.0
+        self._grown = False  # something was written that nobody has looked at
         self._spoke_at = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="flexlogger-mirror-sender", daemon=True)
@@ -95,11 +96,14 @@ class Sender:
 
     def wake(self) -> None:
         """Something was written."""
-        self._bell.ring()
+        if not self._grown:  # else it is looked at soon
+            self._grown = True
+            self._bell.ring()
 
     def ask(self, shown: bool = False) -> Answer:
         """Ask for all that is in the folder now to be there, with `shown` to be drawn; the answer tells when it is."""
         done = self._waiting.add(self._parts.now(), shown)
+        self._look_at = 0.0
         self._bell.ring()
         return done
 
@@ -150,7 +154,7 @@ class Sender:
         self._bell.close()
 
     def _step(self, link: Link) -> None:
-        link.wait(LOOK_S)
+        link.wait(self._rest())
         now = self._clock()
         if self._retry_at is not None:
             if now < self._retry_at:
@@ -170,6 +174,12 @@ class Sender:
             self._send(link)
             if now - self._spoke_at > BEAT_S:
                 self._say(link, protocol.PING)
+
+    def _rest(self) -> float:
+        """Seconds until the folder is to be looked at: what a ring came too early for is not left until the next."""
+        if self._grown and self.connected and self._retry_at is None:
+            return max(0.0, self._look_at - self._clock())
+        return LOOK_S
 
     def _lost(self, now: float) -> None:
         if self.connected:
@@ -230,6 +240,7 @@ class Sender:
     def _look(self, now: float) -> None:
         if now >= self._look_at:
             self._look_at = now + LOOKS_S
+            self._grown = False
             self._parts.look()
         self._waiting.settle(self._parts.has)
 

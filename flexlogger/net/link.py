@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -70,7 +71,7 @@ class Link:
 
     def wait(self, seconds: float) -> None:
         """Wait until something has come or happened, the bell was rung, or time ran out."""
-        ready = dict(self._poller.poll(int(1000 * max(0.0, min(seconds, self._patience())))))
+        ready = dict(self._poller.poll(math.ceil(1000 * max(0.0, min(seconds, self._patience())))))
         if self._bell.fileno() in ready:
             self._bell.hush()
         if self._events in ready:

@@ -11,7 +11,7 @@ from typing import Any
 from flexlogger import faults
 from flexlogger.endings import uninterrupted
 from flexlogger.pipe.base import Outlet
-from flexlogger.records import Definition, End, Event, Item, Record, is_finite
+from flexlogger.records import Definition, End, Event, Item, Record, are_finite, is_finite
 from flexlogger.rows import Packed
 from flexlogger.runs.segment import SegmentWriter
 
@@ -134,9 +134,12 @@ class Feed:
 
     def _first_nonfinite(self, batch: Sequence[Item]) -> list[Item]:
         """An event for each name whose value is NaN or infinite for the first time."""
+        records = [item for item in batch if isinstance(item, Record)]
+        if are_finite(records):
+            return []
         events: list[Item] = []
-        for item in batch:
-            if not isinstance(item, Record) or is_finite(item):
+        for item in records:
+            if is_finite(item):
                 continue
             for name, value in item.values.items():
                 if value - value != 0.0 and name not in self._nonfinite:

@@ -8,8 +8,8 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection
+from typing import Any, cast
 
 from flexlogger import faults
 from flexlogger.alarm import Alarm
@@ -168,14 +168,8 @@ class ThreadPipe:
 
     def _take(self) -> tuple[list[Item], Barrier | None]:
         """Up to one batch off the queue, cut short by a barrier."""
-        batch: list[Item] = []
-        barrier = None
-        for item in self._pop(BATCH):
-            if isinstance(item, Barrier):
-                barrier = item
-                break
-            batch.append(item)
-        if large := sum(map(weight, batch)):
+        batch, barrier = self._pop()
+        if self._large() and (large := sum(map(weight, batch))):  # to weigh each costs as much as to encode it
             self._large_out += large
             self._set_limit()
         self._missed = 0
@@ -183,10 +177,14 @@ class ThreadPipe:
             self._room.set()
         return batch, barrier
 
-    def _pop(self, most: int) -> Iterator[Item | Barrier]:
+    def _pop(self) -> tuple[list[Item], Barrier | None]:
         queue = self._queue
-        for _ in range(min(most, len(queue))):
-            yield queue.popleft()
+        taken = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+        if Barrier not in set(map(type, taken)):
+            return cast(list[Item], taken), None
+        at, barrier = next((at, item) for at, item in enumerate(taken) if isinstance(item, Barrier))
+        queue.extendleft(reversed(taken[at + 1 :]))
+        return cast(list[Item], taken[:at]), barrier
 
     def _settle(self, barrier: Barrier) -> bool:
         """Set a barrier, or let it wait on; False where nothing can be done about it now."""

@@ -28,7 +28,6 @@ VERSION = 1
 _TAIL = len(',"c":"00000000"}')
 
 encode_json = msgspec.json.Encoder().encode
-_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class DatumEntry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -131,19 +130,18 @@ def encode_values(q: int, record: Record) -> bytes:
 
 
 def encode_records(q: int, records: Sequence[Record]) -> bytes | None:
-    """The lines of records of finite scalars, numbered from `q`, in one call; None where something else is among them.
+    """The lines of records of finite scalars, numbered from `q`, at once; None where something else is among them.
 
     >>> encode_records(0, [Record(0, 1.0, {"a": float("nan")})]) is None
     True
     """
     try:
-        encoded = _encode_lines([_ValueLine(n, r.step, r.time, _encodable(r)) for n, r in enumerate(records, q)])
+        bodies = [_ValueLine(n, r.step, r.time, _encodable(r)) for n, r in enumerate(records, q)]
+        heads = [encoded[:-1] for encoded in map(encode_json, bodies)]
     except Exception:
         return None  # one by one it turns out which
-    if b"null" in encoded:
-        return None
-    bodies = encoded.split(b"}\n")[:-1]
-    return b"".join([b'%b,"c":"%08x"}\n' % (body, crc32(body)) for body in bodies])
+    sealed = b"".join([b'%b,"c":"%08x"}\n' % (head, crc32(head)) for head in heads])
+    return None if b"null" in sealed else sealed
 
 
 def _encodable(record: Record) -> Any:

@@ -100,6 +100,23 @@ def test_what_grows_here_grows_there(trainer: Trainer, tmp_path: Path) -> None:
     assert RunReader(there).series("loss").steps.tolist() == list(range(1005))
 
 
+def test_what_is_written_right_after_a_look_waits_for_no_later_one(
+    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether somebody waits for it or not; nothing but what is said here makes the sender look."""
+    monkeypatch.setattr("flexlogger.mirror.sender.LOOK_S", 3600.0)
+    monkeypatch.setattr("flexlogger.net.link.SILENCE_S", 3600.0)
+    there = tmp_path / "there" / "project" / "run"
+    with receiving(tmp_path / "there") as receiver, sending(trainer.folder, receiver.endpoint) as sender:
+        for _ in range(50):
+            trainer.log(1)
+            assert sender.flush(20), "asked for"
+        for _ in range(50):
+            trainer.log(1)
+            sender.wake()
+        wait_for(lambda: files_of(there) == files_of(trainer.folder), "told of")
+
+
 def test_a_sender_that_starts_late_sends_all_of_it(trainer: Trainer, tmp_path: Path) -> None:
     trainer.log(50_000)
     again = Trainer(trainer.folder)

@@ -14,7 +14,7 @@ import pytest
 
 from flexlogger.pipe.feed import Feed
 from flexlogger.pipe.thread import BATCH, MISSES, ROOM_S, ThreadPipe
-from flexlogger.records import End, Event, Item, Record
+from flexlogger.records import End, Event, Item, Record, weight
 from flexlogger.runs.segment import SegmentReader, SegmentWriter, segments
 from flexlogger.sinks.memory import MemorySink
 from flexlogger.sinks.view import View
@@ -58,6 +58,45 @@ def test_what_is_flushed_is_on_disk_in_order(tmp_path: Path, make_pipe: Callable
         assert pipe.submit(record)
     assert pipe.flush(10)
     assert steps(read_all(tmp_path)) == list(range(3 * BATCH + 7))
+
+
+def test_a_flush_in_the_middle_of_a_batch_keeps_the_order(tmp_path: Path, make_pipe: Callable[..., ThreadPipe]) -> None:
+    pipe = make_pipe()
+    over = threading.Event()
+
+    def flush() -> None:
+        while not over.is_set():
+            assert pipe.flush(10)
+
+    flushing = [threading.Thread(target=flush) for _ in range(3)]
+    for thread in flushing:
+        thread.start()
+    for record in records(20_000):
+        assert pipe.submit(record)
+    over.set()
+    for thread in flushing:
+        thread.join()
+    assert pipe.flush(10)
+    assert steps(read_all(tmp_path)) == list(range(20_000))
+
+
+def test_what_is_small_is_not_weighed_again(
+    make_pipe: Callable[..., ThreadPipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[Item] = []
+    monkeypatch.setattr("flexlogger.pipe.thread.weight", lambda item: weighed.append(item) or weight(item))
+    pipe = make_pipe()
+    for record in records(3 * BATCH):
+        pipe.submit(record)
+    assert pipe.flush(10)
+    assert weighed == []
+    wide = Record(0, 0.0, {f"m{n}": 0.5 for n in range(100)})
+    pipe.submit(wide, weight(wide))
+    assert pipe.flush(10)
+    assert weighed == [wide]
+    pipe.submit(records(1)[0])
+    assert pipe.flush(10)
+    assert weighed == [wide], "it has left the queue"
 
 
 def test_closing_writes_the_end_and_later_items_are_counted(
