@@ -147,6 +147,8 @@ class Intake:
         its reset is skipped. Raises ValueRefusedError for a step that is no finite number.
         """
         now = time()
+        if step is None:
+            step = self._next
         if step.__class__ is int:
             self._next = step + 1
         else:
@@ -236,7 +238,7 @@ class Intake:
             )
 
     def _take_step(self, step: Any) -> Step:
-        own = self._next if step is None else checked_step(step)
+        own = checked_step(step)
         self._next = math.floor(own) + 1
         return own
 

@@ -164,6 +164,12 @@ def test_meters_that_rest_cost_a_step_nothing(classifier: Classifier) -> None:
     assert few == many
 
 
+def test_a_step_calls_four_functions_of_ours(stat: FlexLogger) -> None:
+    """`add`, `log`, whether the device is waited for, the pipe's `submit`; the counter says the step without a call."""
+    train(stat, 7, 1)
+    assert calls_of_a_step(stat) == 4
+
+
 def calls_of_a_step(stat: FlexLogger) -> int:
     count = 0
 
