@@ -16,13 +16,16 @@ FIRST_GAP = 5
 
 KNOWN = 15
 """Collected steps whose median tells what one costs."""
+PAUSE = 10
+"""Usual steps that one step may take; what is beyond them is a pause of training: an evaluation, a checkpoint."""
 
 
 class Cost:
     """What collecting costs, from the lengths of steps with and without it.
 
     The time spent in our own code is the least it can be; what is more (caches, the allocator, torch's own handling of
-    hooks) shows in how much longer a collected step and the one behind it are than the steps around them.
+    hooks) shows in how much longer a collected step and the one behind it are than the steps around them. Pauses of
+    training are no part of it: what may be spent is a share of the steps.
     """
 
     def __init__(self) -> None:
@@ -39,12 +42,16 @@ class Cost:
     def ended(self, seconds: float, own: float | None) -> None:
         """A step has taken `seconds`, with `own` of them in our code where it was collected."""
         self.steps += 1
+        usual = median(self._idle) if len(self._idle) >= 3 else None
+        if own is None:
+            self._idle.append(seconds)  # whole: they may have become longer for good
+        if usual is not None:
+            seconds = min(seconds, PAUSE * usual + (own or 0.0))
         self.elapsed += seconds
-        longer = seconds - median(self._idle) if len(self._idle) >= 3 else None
+        longer = seconds - usual if usual is not None else None
         if own is None:
             if self._behind and longer is not None:
                 self._longer[-1] += longer
-            self._idle.append(seconds)
         else:
             self.collected += 1
             self._own.append(own)
@@ -76,12 +83,12 @@ class Cost:
 
     @property
     def bare(self) -> float:
-        """Seconds that all steps so far would have taken without collecting."""
+        """Seconds that all steps so far would have taken without collecting, without pauses of training."""
         return max(1e-9, self.elapsed - self.spent)
 
     @property
     def share(self) -> float:
-        """Time added to training so far, as a fraction."""
+        """Time added to the steps so far, as a fraction."""
         return self.spent / self.bare
 
 
@@ -100,8 +107,8 @@ class Every:
 
 
 class Budget:
-    """As often as `share` of training time allows, by measured cost. Under torch.distributed rank 0's cost decides, and
-    every rank has to take part."""
+    """As often as `share` of the time of all steps allows, by measured cost. Under torch.distributed rank 0's cost
+    decides, and every rank has to take part."""
 
     def __init__(self, share: float | str) -> None:
         self.budget = parse_share(share)

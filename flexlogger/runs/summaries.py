@@ -134,6 +134,8 @@ class Summary:
         return {way: column.told(way, maximize) for way in WAYS if way in ways}
 
     def _rule(self, name: str) -> dict[str, Any] | None:
+        if not self.rules:
+            return None  # thousands of names, again and again
         fitting = [rule for rule in self.rules if fits(rule["name"], name)]
         return max(reversed(fitting), key=lambda rule: specific(rule["name"], name), default=None)
 

@@ -55,6 +55,36 @@ def test_a_budget_follows_steps_that_become_faster() -> None:
     assert again[-1] - again[-2] > 5 * slow
 
 
+def test_pauses_between_steps_are_no_time_to_spend_a_share_of() -> None:
+    budget, collected, following, step = Budget(0.01), 0, 0, 0
+    for _ in range(8):
+        for at in range(400):
+            due = step >= following
+            pause = 300.0 if at == 0 else 0.0  # an evaluation that takes nearly as long as the steps between two
+            cost = 2.5 if due else 0.0  # of which 1.5 are seen by our own code
+            if step:
+                budget.cost.ended(1.0 + cost + pause, 1.5 if due else None)
+            following = budget.next(step, due)
+            collected, step = collected + due, step + 1
+    assert collected * 2.5 / step == pytest.approx(0.01, rel=0.15)
+    assert budget.cost.share == pytest.approx(0.01, rel=0.15)
+
+
+def test_a_collected_step_that_takes_as_long_as_a_pause_is_counted_whole() -> None:
+    budget = Budget(0.01)
+    collected = run(budget, 20_000, 1.0, own=15.0, hidden=8.0)
+    assert len(collected) * 23.0 / 20_000 == pytest.approx(0.01, rel=0.15)
+
+
+def test_steps_that_become_much_longer_are_no_pauses_for_long() -> None:
+    cost = Budget(0.01).cost
+    for length in (1.0, 10_000.0):
+        for _ in range(100):
+            cost.ended(length, None)
+    assert cost.step == 10_000.0
+    assert cost.elapsed > 0.7 * 100 * 10_000
+
+
 def test_a_busy_while_says_nothing_about_the_steps_before() -> None:
     every = Every(2)
     run(every, 2000, 1.0, 0.01)
