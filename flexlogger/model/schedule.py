@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from statistics import median
+from collections.abc import Sequence
+from statistics import mean, median
 
 from flexlogger.errors import ValueRefusedError
 from flexlogger.model.agree import Agreement
@@ -15,7 +16,7 @@ FIRST_GAP = 5
 
 
 KNOWN = 15
-"""Collected steps whose median tells what one costs."""
+"""Collected steps that tell what one costs."""
 PAUSE = 10
 """Usual steps that one step may take; what is beyond them is a pause of training: an evaluation, a checkpoint."""
 
@@ -35,20 +36,20 @@ class Cost:
         self._idle: deque[float] = deque(maxlen=51)
         self._behind = False  # whether the last step was a collected one whose `_longer` waits for the next
         self._spent = 0.0
+        self._early: list[float] = []  # the first steps, while it is not known which of them held a pause
+        self._elapsed = 0.0
         self.steps = 0
         self.collected = 0
-        self.elapsed = 0.0
 
     def ended(self, seconds: float, own: float | None) -> None:
         """A step has taken `seconds`, with `own` of them in our code where it was collected."""
         self.steps += 1
-        usual = median(self._idle) if len(self._idle) >= 3 else None
+        idle = median(self._idle) if len(self._idle) >= 3 else None
         if own is None:
             self._idle.append(seconds)  # whole: they may have become longer for good
-        if usual is not None:
-            seconds = min(seconds, PAUSE * usual + (own or 0.0))
-        self.elapsed += seconds
-        longer = seconds - usual if usual is not None else None
+        usual = idle if idle is not None else median(self._due) if len(self._due) >= 3 else None
+        seconds = self._without_pause(seconds, own or 0.0, usual)
+        longer = seconds - idle if idle is not None else None
         if own is None:
             if self._behind and longer is not None:
                 self._longer[-1] += longer
@@ -61,12 +62,28 @@ class Cost:
             self._spent = self.collected * self.each if self.collected <= KNOWN else self._spent + self.each
         self._behind = own is not None and longer is not None
 
+    def _without_pause(self, seconds: float, own: float, usual: float | None) -> float:
+        """Count a step that took `seconds`; return how many of them are no pause."""
+        if usual is None:
+            self._early.append(seconds)
+            return seconds
+        most = PAUSE * usual
+        counted = min(seconds, most + own)
+        self._elapsed += counted + sum(min(early, most) for early in self._early)
+        self._early.clear()
+        return counted
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that all steps took, without pauses of training."""
+        return self._elapsed + sum(self._early)
+
     @property
     def each(self) -> float:
         """Seconds that one collected step costs."""
         if not self._own:
             return 0.0
-        return max(median(self._own), median(self._longer) if len(self._longer) >= 5 else 0.0)
+        return max(median(self._own), _middle(self._longer) if len(self._longer) >= 5 else 0.0)
 
     @property
     def spent(self) -> float:
@@ -90,6 +107,12 @@ class Cost:
     def share(self) -> float:
         """Time added to the steps so far, as a fraction."""
         return self.spent / self.bare
+
+
+def _middle(values: Sequence[float]) -> float:
+    """The mean without the lowest and the highest: what most cost adds up to, and one that met something else does not
+    tell."""
+    return mean(sorted(values)[1:-1])
 
 
 class Every:

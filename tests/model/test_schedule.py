@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 
 from flexlogger.errors import ValueRefusedError
 from flexlogger.model.names import parse_share
-from flexlogger.model.schedule import FIRST_GAP, Budget, Every, schedule
+from flexlogger.model.schedule import FIRST_GAP, PAUSE, Budget, Every, schedule
 
 
 def run(due: Every | Budget, steps: int, length: float, own: float, hidden: float = 0.0) -> list[int]:
@@ -68,6 +69,25 @@ def test_pauses_between_steps_are_no_time_to_spend_a_share_of() -> None:
             collected, step = collected + due, step + 1
     assert collected * 2.5 / step == pytest.approx(0.01, rel=0.15)
     assert budget.cost.share == pytest.approx(0.01, rel=0.15)
+
+
+@pytest.mark.parametrize("make", [lambda: Every(1), lambda: Every(2), lambda: Budget(0.01)])
+def test_a_pause_behind_the_first_steps_is_told_from_them_later(make: Callable[[], Every | Budget]) -> None:
+    due, following = make(), 0
+    for step in range(50):
+        collected = step >= following
+        if step:
+            due.cost.ended(500.0 if step == 2 else 1.0, 0.01 if collected else None)
+        following = due.next(step, collected)
+    assert due.cost.elapsed <= 48 + PAUSE + 0.1
+
+
+def test_costs_that_differ_are_counted_by_what_they_add_up_to() -> None:
+    cost = Budget(0.01).cost
+    for step in range(600):
+        length = 1.0 if step % 10 else (5.0 if step % 30 == 0 else 1.5)  # two in three are cheap
+        cost.ended(length, None if step % 10 else 0.1)
+    assert cost.share == pytest.approx((4.0 + 0.5 + 0.5) / 30, rel=0.2)
 
 
 def test_a_collected_step_that_takes_as_long_as_a_pause_is_counted_whole() -> None:
