@@ -225,3 +225,11 @@ def _from_ext(code: int, data: bytes, frames: Sequence[Frame]) -> Any:
 
 
 _decode_alone = msgspec.msgpack.Decoder(ext_hook=lambda code, data: _from_ext(code, bytes(data), ())).decode
+
+
+_NUMBERS = frozenset({float, int, bool})
+
+
+def is_of_numbers(state: Any) -> bool:
+    """True of a dict whose values are plain numbers. Objects with an odd `__radd__` can be added up, too. They are never in a dict that `is_tracked` says False of."""
+    return type(state) is dict and all(type(value) in _NUMBERS for value in state.values())
