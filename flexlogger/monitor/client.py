@@ -94,6 +94,15 @@ class Client:
         self._said_goodbye.wait(min(GOODBYE_S, max(0.0, deadline - time.monotonic())))
         return True
 
+    def finish(self, timeout: float) -> bool:
+        """`end`, and stop; what was not acknowledged by then is counted as dropped, and told."""
+        complete = self.end(timeout)
+        self.stop()
+        self._outbox.abandon("not acknowledged before the end")
+        if self._outbox.dropped:
+            faults.log.warning("flexlogger: monitor: states dropped, by reason: %s", dict(self._outbox.dropped))
+        return complete
+
     def stop(self) -> None:
         """Stop the thread and let go of the socket."""
         self._stopping.set()

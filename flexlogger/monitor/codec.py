@@ -244,3 +244,12 @@ def _from_ext(code: int, data: bytes, frames: Sequence[Frame]) -> Any:
 
 
 _decode_alone = msgspec.msgpack.Decoder(ext_hook=lambda code, data: _from_ext(code, bytes(data), ())).decode
+
+
+def is_of_numbers(state: Any) -> bool:
+    """True of a dict of plain numbers; what else can be added up with numbers (an odd `__radd__`) is none of them.
+
+    >>> is_of_numbers({"loss": 0.5, "n": 3}), is_of_numbers({"when": None})
+    (True, False)
+    """
+    return type(state) is dict and all(type(value) in _NUMBERS for value in state.values())

@@ -6,7 +6,6 @@ import math
 import os
 import sys
 import threading
-import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,17 +16,17 @@ from typing import Any, Literal, Self, get_args
 from flexlogger import faults
 from flexlogger.errors import ValueRefusedError, unknown
 from flexlogger.monitor.client import Client
-from flexlogger.monitor.codec import encode, pack
+from flexlogger.monitor.codec import encode, is_of_numbers, pack
 from flexlogger.monitor.host import Host, Received
 from flexlogger.monitor.outbox import SMALL, Encoded, Outbox, Policy, weight
 from flexlogger.monitor.protocol import MAX_NAME
+from flexlogger.monitor.reader import Reader
 from flexlogger.net.addresses import check_keys, endpoint
 from flexlogger.net.keys import client_keys, host_keys
 from flexlogger.net.tags import Frame
 
 DEFAULT_PORT = 10086
 MAX_BYTES = 256 * 2**20
-_NUMBERS = frozenset({float, int, bool})
 EXIT_S = 5.0
 """How long interpreter exit waits for what was put."""
 
@@ -87,10 +86,7 @@ class StateMonitor:
         self._outbox_of = partial(Outbox, max_bytes, when_full, patience)
         self._outbox = self._outbox_of()
         self._client: Client | None = None
-        self._host: Host | None = None
-        self._held: Received | None = None
-        self._caller: threading.Thread | None = None
-        self._failed = 0
+        self._reader: Reader | None = None
         self._ended = False
         self._starting = threading.Lock()
         self._say = partial(_say, mode) if verbose else _say_nothing
@@ -106,7 +102,7 @@ class StateMonitor:
         with self._starting:
             if self.mode == "client" and self._client is None:
                 self._start_client()
-            elif self.mode == "host" and self._host is None:
+            elif self.mode == "host" and self._reader is None:
                 self._start_host()
         return self
 
@@ -114,19 +110,17 @@ class StateMonitor:
         keys = client_keys(self._keys) if self._keys is not None else None
         self._say(f"sending to {self._host_name}:{self._port}")
         self._client = Client(self._where, self._outbox, self.name, keys, self._say)
-        self._finalizer = weakref.finalize(self, _end_at_exit, self._client, self._outbox, os.getpid())
+        self._finalizer = weakref.finalize(self, _end_at_exit, self._client, os.getpid())
         if (util := sys.modules.get("multiprocessing.util")) is not None:  # its children run no atexit
             util.Finalize(None, self._finalizer, exitpriority=10)
 
     def _start_host(self) -> None:
         keys = host_keys(self._keys) if self._keys is not None else None
-        self._host = Host(self._where, keys, self._say)
-        self._finalizer = weakref.finalize(self, _stop_at_exit, self._host, os.getpid())
-        self._port = int(self._host.endpoint.rpartition(":")[2])
+        host = Host(self._where, keys, self._say)
+        self._finalizer = weakref.finalize(self, _stop_at_exit, host, os.getpid())
+        self._port = int(host.endpoint.rpartition(":")[2])
         self._say(f"listening on {self._host_name}:{self._port}")
-        if self._on_state is not None:
-            self._caller = threading.Thread(target=self._call, name="flexlogger-monitor-callback", daemon=True)
-            self._caller.start()
+        self._reader = Reader(host, self._on_state)
 
     @property
     def port(self) -> int:
@@ -143,12 +137,9 @@ class StateMonitor:
         if self._finalizer is None or self._finalizer.detach() is None:
             return True
         if self._client is not None:
-            return _end(self._client, self._outbox, timeout)
-        if self._host is not None:
-            self._done_with_held()
-            self._host.stop()
-            if self._caller is not None and self._caller is not threading.current_thread():
-                self._caller.join(timeout)
+            return self._client.finish(timeout)
+        if self._reader is not None:
+            self._reader.end(timeout)
         return True
 
     def __enter__(self) -> Self:
@@ -170,7 +161,7 @@ class StateMonitor:
         try:  # a dict of numbers, the common case, by what runs in C; whatever is in the way of that, `encode` knows
             packed = pack(state)
             sum(state.values(), 0.0)
-            odd = is_tracked(state) and not _is_of_numbers(state)
+            odd = is_tracked(state) and not is_of_numbers(state)
         except Exception:
             odd = True
         if odd:
@@ -208,8 +199,8 @@ class StateMonitor:
         has ended, for there can be only one."""
         if self._finalizer is not None:
             self._finalizer.detach()
-        self._ended = self._ended or self._host is not None
-        self._client = self._host = self._held = None
+        self._ended = self._ended or self._reader is not None
+        self._client = self._reader = None
         self._starting = threading.Lock()
         self._outbox = self._outbox_of()
         self.name = f"{self.name}/{os.getpid()}"[:MAX_NAME]
@@ -236,39 +227,15 @@ class StateMonitor:
             raise ValueRefusedError("StateMonitor: get: on_state takes the states")
         if self._ended:
             return None
-        if self._host is None:
+        if self._reader is None:
             self.start()
-        assert self._host is not None
-        self._done_with_held()
-        self._held = self._host.take(timeout, until_ended)
-        return self._held
-
-    def _done_with_held(self) -> None:
-        """Whoever asks for the next state is done with the one before."""
-        if self._host is not None and self._held is not None:
-            self._host.done_with(self._held)
-            self._held = None
+        assert self._reader is not None
+        return self._reader.take(timeout, until_ended)
 
     def __iter__(self) -> Iterator[Any]:
         """States as they come, until every client that ever connected has ended, or this host has."""
         while (received := self._take(None, until_ended=True)) is not None:
             yield received.value
-
-    def _call(self) -> None:
-        """Hand states to the user's callback. One that raises is told about once, with its traceback; states go on."""
-        assert self._host is not None
-        assert self._on_state is not None
-        while not self._ended:
-            received = self._host.take(0.5)
-            if received is None:
-                continue
-            try:
-                self._on_state(received.value)
-            except BaseException:  # a SystemExit would end this thread without a word
-                self._failed += 1
-                if self._failed == 1:
-                    faults.log.warning("flexlogger: monitor: on_state failed; states go on\n%s", traceback.format_exc())
-            self._host.done_with(received)
 
     # ---- looking
 
@@ -279,19 +246,9 @@ class StateMonitor:
             connected = self._client is not None and self._client.connected.is_set()
             counts = {"queued": self._outbox.queued, "acknowledged": self._outbox.acknowledged}
             return {"connected": connected, **counts, "dropped": dict(self._outbox.dropped)}
-        if self._host is None:
+        if self._reader is None:
             return {"clients": {}, "waiting": 0, "refused": {}, "failed callbacks": 0}
-        peers = {
-            peer.id: {
-                "name": peer.name,
-                "received": peer.received,
-                "ended": peer.ended,
-                "silent_s": round(self._host.silence(peer), 1),
-            }
-            for peer in list(self._host.peers.values())
-        }
-        refused = dict(self._host.refused)
-        return {"clients": peers, "waiting": self._host.waiting, "refused": refused, "failed callbacks": self._failed}
+        return self._reader.status()
 
 
 def _check(on_state: object, name: object, max_bytes: object, patience: object) -> None:
@@ -303,11 +260,6 @@ def _check(on_state: object, name: object, max_bytes: object, patience: object) 
         raise ValueRefusedError(f"StateMonitor: max_bytes: expected a positive integer, got {max_bytes!r}")
     if isinstance(patience, bool) or not isinstance(patience, (int, float)) or not 0 <= patience < math.inf:
         raise ValueRefusedError(f"StateMonitor: patience: expected seconds from 0 on, got {patience!r}")
-
-
-def _is_of_numbers(state: Any) -> bool:
-    """Objects with an odd `__radd__` can be added up, too. They are never in a dict that `is_tracked` says False of."""
-    return type(state) is dict and all(type(value) in _NUMBERS for value in state.values())
 
 
 def _as_it_waits(frames: list[Frame]) -> Encoded:
@@ -322,18 +274,9 @@ def _say_nothing(text: str) -> None:
     """For those who did not ask."""
 
 
-def _end(client: Client, outbox: Outbox, timeout: float) -> bool:
-    complete = client.end(timeout)
-    client.stop()
-    outbox.abandon("not acknowledged before the end")
-    if outbox.dropped:
-        faults.log.warning("flexlogger: monitor: states dropped, by reason: %s", dict(outbox.dropped))
-    return complete
-
-
-def _end_at_exit(client: Client, outbox: Outbox, pid: int) -> None:
+def _end_at_exit(client: Client, pid: int) -> None:
     if os.getpid() == pid:
-        _end(client, outbox, EXIT_S)
+        client.finish(EXIT_S)
 
 
 def _stop_at_exit(host: Host, pid: int) -> None:

@@ -26,6 +26,8 @@ class Road:
         self.connections = 0
         self.lost = 0
         """Packets that were sent again."""
+        self.under_way = 0
+        """Bytes that have left one side and not come to the other."""
         self._to = to
         self._delay = delay
         self._rate = bytes_a_second
@@ -83,6 +85,7 @@ class Road:
                 lost = self._chance.random() < self._loss
                 self.lost += lost
                 if self._open:
+                    self.under_way += len(data)
                     await under_way.put((sent + self._delay + (self._chance.uniform(*AGAIN_S) if lost else 0.0), data))
         except OSError:
             pass
@@ -96,6 +99,7 @@ class Road:
         while (packet := await under_way.get())[1]:
             due, data = packet
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+            self.under_way -= len(data)
             if writer.transport.is_closing():
                 continue
             try:

@@ -21,13 +21,17 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in found}
 
 
+def size_of(folder: Path) -> int:
+    return sum(map(len, files(folder).values()))
+
+
 def train_over_a_bad_road(folder: Path, steps: int, cuts: int, delay: float, loss: float) -> None:
-    """Log `steps` values, every tenth with an array, while the road is cut `cuts` times; the monitor's copy must be
-    the trainer's, byte for byte."""
+    """Log `steps` values, every tenth with an array, while the road is cut `cuts` times, each time in the middle of
+    sending; the monitor's copy must be the trainer's, byte for byte."""
     rng = np.random.default_rng(0)
     with (
         Monitor(folder / "there", "--sinks", "none") as monitor,
-        Road(int(monitor.where.rpartition(":")[2]), delay=delay, loss=loss, seed=2) as road,
+        Road(int(monitor.where.rpartition(":")[2]), delay=delay, loss=loss, bytes_a_second=2e6, seed=2) as road,
         FlexLogger(
             {"loss": {}, "seen": {"type": "heatmap"}},
             run="far",
@@ -35,6 +39,7 @@ def train_over_a_bad_road(folder: Path, steps: int, cuts: int, delay: float, los
             pipe=f"tcp://127.0.0.1:{road.port}",
         ) as stat,
     ):
+        there, before = monitor.base / "default" / "far", 0
         due = [steps * (cut + 1) // (cuts + 1) for cut in range(cuts)]
         for step in range(steps):
             if step % 10 == 0:
@@ -42,12 +47,13 @@ def train_over_a_bad_road(folder: Path, steps: int, cuts: int, delay: float, los
             stat.add(loss=float(step))
             stat.log(step)
             if step in due:
-                assert stat.flush(20, views=False)
                 cut = due.index(step)
-                wait_for(lambda cut=cut: road.connections > cut, "the trainer is back")  # type: ignore[misc]
+                wait_for(lambda: road.connections > cut and size_of(there) > before, "the trainer is back")  # noqa: B023
+                wait_for(lambda: road.under_way > 2000, "the middle of it")
                 road.cut()
+                before = size_of(there)
         assert stat.flush(60 + 10 * cuts)
-        here, there = stat.folder, monitor.base / "default" / "far"
+        here = stat.folder
         assert files(there) == files(here)
         assert len(files(here)) == 1 + steps // 10
         items = list(RunReader(there).items())
