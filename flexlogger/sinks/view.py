@@ -23,6 +23,10 @@ INTERVAL_S = 0.5
 """A sink is flushed at most this often …"""
 SHARE = 4
 """… and a flush that took d seconds is followed by a pause of SHARE times d, so a slow server gets fewer."""
+COMPUTED_SHARE = 19
+"""What a view computes training may have to wait for: the pause is so many times that as well …"""
+LATE_S = 5.0
+"""… but not for that longer than this, so that the largest dashboards are late by seconds only."""
 BACK_OFF_S = (0.5, 15.0)
 OTHERS_S = 1.0
 """How often a view looks for what other processes have written."""
@@ -49,6 +53,7 @@ class View:
         interval: float = INTERVAL_S,
         patience: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        computed: Callable[[], float] = time.thread_time,
     ) -> None:
         self.name = name
         self._sink = sink
@@ -57,6 +62,8 @@ class View:
         self._interval = interval
         self._patience = BACK_OFF_S[1] if patience is None else patience
         self._clock = clock
+        self._computed = computed
+        self._computed_before = 0.0
         self._lock = threading.Lock()
         self._wake = Alarm()
         self._due = 0.0
@@ -224,8 +231,13 @@ class View:
         self._last_error = ""
         self._flushes += 1
         now = self._clock()
-        self._due = now + max(self._interval, SHARE * (now - started))
+        self._due = now + max(self._interval, SHARE * (now - started), min(LATE_S, COMPUTED_SHARE * self._spent()))
         return True
+
+    def _spent(self) -> float:
+        """Seconds that this thread has computed since the last flush."""
+        before, self._computed_before = self._computed_before, self._computed()
+        return self._computed_before - before
 
     def _failed(self, error: SinkError) -> None:
         if not self._failures:

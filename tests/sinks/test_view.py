@@ -137,6 +137,34 @@ class Heard(MemorySink):
         self.taken.set()
 
 
+class Computing(MemorySink):
+    """A sink whose every flush takes some of the processor's time."""
+
+    def __init__(self, computes: float) -> None:
+        super().__init__()
+        self.computes = computes
+        self.computed = 0.0
+
+    def flush(self) -> None:
+        self.computed += self.computes
+        super().flush()
+
+
+@pytest.mark.parametrize(("computes", "rests"), [(0.01, 0.5), (0.1, 1.9), (1.0, 5.0)])
+def test_a_view_rests_for_what_it_has_computed(computes: float, rests: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training may have waited for it: it has a twentieth of the time, and the largest are late by seconds only."""
+    monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
+    now, sink = [100.0], Computing(computes)
+    view = View(sink, "memory", clock=lambda: now[0], computed=lambda: sink.computed)
+    assert view.flush(5)  # the thread sleeps now; from here its steps are ours
+    flushes = view.status()["flushes"]
+    for later, more in ((rests - 0.01, 0), (0.02, 1)):
+        now[0] += later
+        view._step()
+        assert view.status()["flushes"] == flushes + more
+    view.close(5)
+
+
 def test_what_is_much_is_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
     monkeypatch.setattr("flexlogger.sinks.handover.WAITING_BYTES", 512)
