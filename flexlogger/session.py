@@ -175,15 +175,15 @@ class Run:
     def _close(self, timeout: float) -> None:
         if self.closed:
             return
-        self.closed = True
-        _forget(self)
         try:
             self._end(timeout)
-        except KeyboardInterrupt:  # nobody waits any more; that the run has ended is noted all the same
+        except KeyboardInterrupt:  # the waiting is cut short; that the run has ended is noted all the same
             self._end(INTERRUPTED_S)
             raise
 
     def _end(self, timeout: float) -> None:
+        self.closed = True
+        _forget(self)
         ending = self.ending if os.getpid() == self._pid else "forked"
         complete = self.drawing.close(lambda: self.pipe.close(timeout, ending))
         tell(self.pipe.status(), complete, self.folder)
@@ -228,9 +228,11 @@ def _forget(run: Run) -> None:
 def _close_all() -> None:
     if ending_at_exit() == "crashed":
         _fail_all()
-    for run in list(_open):
+    runs = list(_open)
+    while runs:
         with suppress(KeyboardInterrupt):  # it has ended the waiting for this one
-            run.close()
+            runs[0].close()
+            del runs[0]
 
 
 def _fail_all() -> None:

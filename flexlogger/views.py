@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,15 +90,24 @@ class Views:
         """The dashboard's address; None where no view has one."""
         return f"{self.servers[0]}/env/{quote(env)}" if self.servers else None
 
-    def open(self, target: Target, folder: Path, env: str, uid: str, others: Others, status: Status) -> View:
+    def open(
+        self,
+        target: Target,
+        folder: Path,
+        env: str,
+        uid: str,
+        others: Others,
+        status: Status,
+        computed: Callable[[], float] = time.thread_time,
+    ) -> View:
         """Start one of them, under a name that the pipe whose `status` this is has no view of yet.
 
-        `folder` is the run's."""
+        `folder` is the run's; `computed` as View takes it."""
         config, server = target
         (name,) = free_names([config.type], status()["views"])
         repair = f"Start a server with: flexlogger server --port {server.port}" if server is not None else ""
         sink = _chosen(self._sink(target, folder, env, uid, status), config.opts)
-        return View(sink, name, tail=others.tail, stage=others.stage, repair=repair)
+        return View(sink, name, tail=others.tail, stage=others.stage, repair=repair, computed=computed)
 
     def _sink(self, target: Target, folder: Path, env: str, uid: str, status: Status) -> Sink:
         config, server = target

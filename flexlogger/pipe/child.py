@@ -30,7 +30,7 @@ from flexlogger.runs.segment import SegmentReader
 from flexlogger.runs.tail import Tail
 from flexlogger.sinks.obituary import Obituary
 from flexlogger.sinks.ranks import AcrossRanks
-from flexlogger.sinks.view import View
+from flexlogger.sinks.view import View, nobody_waits
 from flexlogger.views import Others, Views
 
 PIECES = 32
@@ -102,7 +102,8 @@ class Child:
             stage = AcrossRanks(order.world) if order.ranks == "all" else None
             others = Others(self._tail(cast(Literal["first", "all"], order.ranks)), stage)
             status = {"views": {view.name: view for view in opened}}
-            opened.append(views.open(target, self._folder, order.env, order.uid, others, lambda status=status: status))  # type: ignore[misc]
+            place = (self._folder, order.env, order.uid)
+            opened.append(views.open(target, *place, others, lambda status=status: status, nobody_waits))  # type: ignore[misc]
         return opened
 
     def _tail(self, ranks: Literal["first", "all"]) -> Tail:

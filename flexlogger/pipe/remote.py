@@ -23,6 +23,7 @@ class RemoteView:
         self.name = name
         self._process = process
         self._index = index
+        self._complete: bool | None = None
 
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
         """Nothing travels but where the log ends: the process reads it."""
@@ -46,11 +47,14 @@ class RemoteView:
 
     def close(self, timeout: float) -> bool:
         """Show what is left, for at most `timeout` seconds (`AWAY_S` where the server is away), and stop."""
+        if self._complete is not None:
+            return self._complete
         deadline = time.monotonic() + timeout
         asked = self.ask()
         shown = asked.wait(min(timeout, AWAY_S))
         if not shown and self.status()["failures"] == 0:
             shown = asked.wait(max(0.0, deadline - time.monotonic()))
+        self._complete = shown
         self._process.drop(self._index, max(0.1, deadline - time.monotonic()) if shown else 0.0)
         self._process.join(max(0.1, deadline - time.monotonic()))
         return shown

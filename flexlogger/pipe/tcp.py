@@ -30,6 +30,7 @@ class TcpView:
         self.name = "tcp"
         key_words = f" --keys {shlex.quote(key_file)}" if key_file else ""
         self._later = f"flexlogger runs push {shlex.quote(str(folder))} --to {where}{key_words}"
+        self._complete: bool | None = None
         self._sender = Sender(folder, project, run, where, keys)
 
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
@@ -57,11 +58,14 @@ class TcpView:
 
         The card is written last, by another view, so what is in the folder now is asked for.
         """
+        if self._complete is not None:
+            return self._complete
         deadline = time.monotonic() + timeout
         asked = self.ask()
         shown = asked.wait(min(timeout, AWAY_S))
-        while not shown and self._answers() and (left := deadline - time.monotonic()) > 0:
+        while not asked.is_set() and self._answers() and (left := deadline - time.monotonic()) > 0:
             shown = asked.wait(min(left, AWAY_S))
+        self._complete = shown
         self._sender.stop()
         if not self.runs_in(threading.current_thread()):
             self._sender.join(max(0.5, deadline - time.monotonic()))

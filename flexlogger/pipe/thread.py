@@ -54,6 +54,7 @@ class ThreadPipe:
         self._max_bytes = max_bytes
         self._dropped: Counter[str] = Counter()
         self._closed = False
+        self._written: bool | None = None
         self._complete: bool | None = None
         self._definition: Definition | None = None
         self._reset()
@@ -228,8 +229,9 @@ class ThreadPipe:
 
     def _close(self, timeout: float, status: str) -> bool:
         deadline = time.monotonic() + timeout
-        idle = self._worker is None and not self._queue  # a forked child that never logged
-        written = idle or self.flush(timeout)
+        if self._written is None:
+            idle = self._worker is None and not self._queue  # a forked child that never logged
+            self._written = idle or self.flush(timeout)
         self._closed = True
         self._limit = 0
         self._wake.ring()
@@ -239,9 +241,9 @@ class ThreadPipe:
                 self._count_left_behind()
                 return False
         shown = self._feed.close(timeout, status)
-        if not written:
+        if not self._written:
             self._count_left_behind()
-        return shown and written
+        return shown and self._written
 
     def _count_left_behind(self) -> None:
         waiting = self._source.pending if self._source is not None else 0

@@ -18,7 +18,7 @@ from flexlogger.runs.card import Status
 from flexlogger.runs.find import FoundRun, base_dir, find_run, open_found
 from flexlogger.runs.segment import Damage
 from flexlogger.sinks.base import Sink
-from flexlogger.sinks.view import View
+from flexlogger.sinks.view import View, nobody_waits
 from flexlogger.sinks.visdom import HttpSender, VisdomSink
 from flexlogger.sinks.where import server_of, token_of
 from flexlogger.views import sink_of
@@ -167,8 +167,8 @@ class Replay:
 
     def _view(self) -> View:
         if self._windows is None:
-            return View(self._sink, self._to)
-        return View(self._sink, "visdom", repair=repair(self._windows.server))
+            return View(self._sink, self._to, computed=nobody_waits)
+        return View(self._sink, "visdom", repair=repair(self._windows.server), computed=nobody_waits)
 
     def _goes_on(self) -> bool:
         self.found = open_found(self.found.folder, time.time()) or self.found

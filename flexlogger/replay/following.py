@@ -18,7 +18,7 @@ from flexlogger.runs.claims import STALE_S, Claim, windows_claim
 from flexlogger.runs.format import Header
 from flexlogger.sinks.base import Sink
 from flexlogger.sinks.terminal import TerminalSink
-from flexlogger.sinks.view import View
+from flexlogger.sinks.view import View, nobody_waits
 from flexlogger.sinks.visdom import HttpSender, VisdomSink
 from flexlogger.sinks.wire import Address
 
@@ -50,7 +50,7 @@ class Followed:
         reel = Reel(self.folder, screen.rewind)
         self._reels.append(reel)
         hint = repair(self._wall.server) if kind == "visdom" else ""
-        return View(screen, kind, tail=reel, stage=AsItIs(), repair=hint)
+        return View(screen, kind, tail=reel, stage=AsItIs(), repair=hint, computed=nobody_waits)
 
     def _sink(self, kind: str) -> Sink:
         if kind == "terminal":

@@ -34,6 +34,11 @@ AWAY_S = 1.0
 """Closing waits no longer for a server that does not answer: it can be drawn from the log later."""
 
 
+def nobody_waits() -> float:
+    """What a view has computed as far as training minds, where there is none in its process."""
+    return 0.0
+
+
 class View:
     """Runs one sink in a thread of its own, fed with what is already in the run log.
 
@@ -80,6 +85,7 @@ class View:
         self._hurry = False
         self._stopping = False
         self._over = False
+        self._complete: bool | None = None
         self._thread = threading.Thread(target=self._run, name=f"flexlogger-{name}", daemon=True)
         self._thread.start()
 
@@ -112,11 +118,14 @@ class View:
 
     def close(self, timeout: float) -> bool:
         """Show what is left, for at most `timeout` seconds (`AWAY_S` where the server is away), and stop."""
+        if self._complete is not None:
+            return self._complete
         deadline = time.monotonic() + timeout
         asked = self.ask()
         shown = asked.wait(min(timeout, AWAY_S))
         if not shown and self._failures == 0:
             shown = asked.wait(max(0.0, deadline - time.monotonic()))
+        self._complete = shown
         self._stopping = True
         self._wake.ring()
         if shown and not self.runs_in(threading.current_thread()):

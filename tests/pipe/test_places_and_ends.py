@@ -211,12 +211,14 @@ def test_a_second_ctrl_c_ends_the_waiting_and_the_run_has_crashed_all_the_same(
     process.send_signal(signal.SIGINT)
     while process.stderr.readline() != "KeyboardInterrupt\n":
         assert process.poll() is None
+    here = tmp_path / "default" / env
+    eventually(lambda: ['"end":"crashed"' in path.read_text() for path in here.glob("*.jsonl")], [True])
+    # now it waits for dashboards
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGINT
     assert "flexlogger: the dashboard is not complete; everything is in" in errors
     assert "session.py" not in errors
-    here = tmp_path / "default" / env
     assert on_disk(here, "loss") == series(0, 50)
     assert RunReader(here).ended == "crashed"
     card = read_card(here)

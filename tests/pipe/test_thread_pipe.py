@@ -202,6 +202,35 @@ def test_a_refusing_disk_keeps_the_bound_counts_and_recovers(
     pipe.close(5)
 
 
+def test_an_end_that_is_interrupted_still_counts_what_never_reached_the_log(
+    tmp_path: Path, make_pipe: Callable[..., ThreadPipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a dashboard is waited for, after a log that was given up; the disk has room again just then."""
+    disk, view = FullDisk(monkeypatch), View(MemorySink(), "memory")
+    pipe = make_pipe(view)
+    close, interrupted = view.close, threading.Event()
+
+    def interrupted_first(timeout: float) -> bool:
+        if not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
+        return close(timeout)
+
+    monkeypatch.setattr(view, "close", interrupted_first)
+    for record in records(5):
+        pipe.submit(record)
+    assert not pipe.flush(0.3)
+    for record in records(50, start=5):
+        pipe.submit(record)
+    with pytest.raises(KeyboardInterrupt):
+        pipe.close(0.2)
+    disk.full = False
+    assert not pipe.close(5)
+    written = steps(read_all(tmp_path))
+    assert written == list(range(len(written)))
+    assert pipe.status()["dropped"] == {"not written before close": 55 - len(written)}
+
+
 def test_the_first_value_that_is_not_finite_is_named_once(tmp_path: Path, make_pipe: Callable[..., ThreadPipe]) -> None:
     pipe = make_pipe()
     for n, value in enumerate([1.0, float("nan"), float("inf"), 2.0, float("nan")]):

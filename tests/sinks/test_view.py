@@ -175,3 +175,11 @@ def test_what_is_much_is_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sink.taken.wait(5)
     assert sink.items == batch(0)
     view.close(5)
+
+
+def test_a_view_that_has_shown_everything_says_so_when_it_is_closed_again() -> None:
+    """As Ctrl-C makes a run close its views twice."""
+    view = View(MemorySink(), "memory")
+    view.offer(batch(0), None, 0)
+    assert view.close(5)
+    assert view.close(5)
