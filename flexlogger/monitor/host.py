@@ -140,6 +140,11 @@ class Host:
         """States that nobody has taken yet."""
         return len(self._queue)
 
+    @property
+    def stopped(self) -> bool:
+        """True where nothing more comes."""
+        return self._stopping
+
     def stop(self) -> None:
         """Stop listening. What was not taken stays with its clients."""
         self._stopping = True

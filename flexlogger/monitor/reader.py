@@ -18,10 +18,11 @@ class Reader:
     """Hands out what `host` receives; whoever asks for the next state is done with the one before.
 
     With `on_state` a thread calls it with each state, and is done with it when it returns. One that raises is told
-    about once, with its traceback; states go on.
+    about once, with its traceback; states go on. That thread keeps `owner` alive until the end: a host with a callback
+    need not be held by anybody.
     """
 
-    def __init__(self, host: Host, on_state: Callable[[Any], object] | None) -> None:
+    def __init__(self, host: Host, on_state: Callable[[Any], object] | None, owner: object) -> None:
         self.failed = 0
         """How often the callback raised."""
         self._host = host
@@ -29,6 +30,7 @@ class Reader:
         self._held: Received | None = None
         self._over = False
         self._caller: threading.Thread | None = None
+        self._owner = owner if on_state is not None else None
         if on_state is not None:
             self._caller = threading.Thread(target=self._call, name="flexlogger-monitor-callback", daemon=True)
             self._caller.start()
@@ -46,7 +48,7 @@ class Reader:
 
     def _call(self) -> None:
         assert self._on_state is not None
-        while not self._over:
+        while not (self._over or self._host.stopped):
             received = self._host.take(LOOK_S)
             if received is None:
                 continue
@@ -61,6 +63,7 @@ class Reader:
     def end(self, timeout: float) -> None:
         """Be done with the last state, and stop the host. A callback that is under way gets `timeout` seconds."""
         self._over = True
+        self._owner = None
         self._done_with_held()
         self._host.stop()
         if self._caller is not None and self._caller is not threading.current_thread():

@@ -120,7 +120,7 @@ class StateMonitor:
         self._finalizer = weakref.finalize(self, _stop_at_exit, host, os.getpid())
         self._port = int(host.endpoint.rpartition(":")[2])
         self._say(f"listening on {self._host_name}:{self._port}")
-        self._reader = Reader(host, self._on_state)
+        self._reader = Reader(host, self._on_state, self)
 
     @property
     def port(self) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import queue
 import sys
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -117,6 +120,24 @@ def test_a_callback_takes_the_states_and_one_that_raises_is_told_once(caplog: py
             host.get()
     assert seen == list(range(6))
     assert caplog.text.count("ZeroDivisionError: odd") == 1
+
+
+def test_a_host_with_a_callback_need_not_be_held_by_anybody() -> None:
+    came: queue.Queue[Any] = queue.Queue()
+    host = StateMonitor("host", port=0, on_state=came.put).start()
+    port, found = host.port, weakref.ref(host)
+    del host
+    gc.collect()
+    with StateMonitor("client", port=port) as client:
+        client.put({"n": 1})
+        assert came.get(timeout=20) == {"n": 1}
+        assert client.end(timeout=20)
+    host = found()
+    assert host is not None
+    host.end()
+    del host
+    gc.collect()
+    assert found() is None
 
 
 def test_a_callback_that_asks_to_exit_has_failed_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
