@@ -102,7 +102,7 @@ class Video:
         with suppress(OSError):
             self._container.close()
         with suppress(OSError):
-            if self.frames > 1:
+            if self._times * self.frames > 1:
                 os.truncate(self.path, self._whole)
             else:
                 self.path.unlink()

@@ -221,6 +221,23 @@ def test_a_full_disk_costs_the_frames_that_it_has_no_room_for(
     assert sum(shown) == sent + 10 - 2 * errors["callback_onrun"]  # one, and the one before it, which was on its way
 
 
+def test_a_full_disk_leaves_the_one_frame_that_is_shown_for_long(tmp_path: Path) -> None:
+    """Below a frame a second the first is in the file at once."""
+    video = videos.Video(tmp_path, "a", (320, 240), 0.1, "h264")
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    video.add(noise)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (video.path.stat().st_size, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            video.add(noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert len(decoded(video.path)) >= 1
+
+
 def test_a_disk_without_any_room_is_left_without_empty_files(tmp_path: Path) -> None:
     dr = DataRecorder((64, 64), 10.0, 1.0, tmp_path)
     ph = ParallelHandler(dr.tensor_plot2D, dr.flush)
