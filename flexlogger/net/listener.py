@@ -29,11 +29,17 @@ _GOODBYE_S = 1.0
 
 def _address(connection: int) -> str:
     """Whose connection it is; "" where they have left before one could look."""
+    ours = -1
     try:
-        with socket(fileno=os.dup(connection)) as ours:
-            return str(ours.getpeername()[0])
+        ours = os.dup(connection)
+        with socket(fileno=ours) as peer:
+            ours = -1  # it is the socket's to close
+            return str(peer.getpeername()[0])
     except OSError:
         return ""
+    finally:
+        if ours >= 0:  # another file has that number by now
+            os.close(ours)
 
 
 class Listener:
@@ -51,7 +57,7 @@ class Listener:
         self._left: list[int] = []  # … of those that have ended
         self._failed = 0  # how the handshake failed of the connection that ends next
         self._broken: list[tuple[int, str]] = []  # how a handshake failed, and whose
-        self._callers: set[str] = set()  # addresses that showed a key
+        self._shown: Counter[str] = Counter()  # keys that were shown, by address
         self._context: zmq.Context[Any] = zmq.Context()
         self._door = Door(self._context, keys) if keys is not None else None
         self._socket = new_socket(self._context, zmq.ROUTER, largest)
@@ -102,21 +108,24 @@ class Listener:
         """Answer those who show a key."""
         while door.socket.poll(0):
             address, known = door.answer()
-            if len(self._callers) < _MAX_CALLERS:
-                self._callers.add(address)
+            if address in self._shown or len(self._shown) < _MAX_CALLERS:
+                self._shown[address] += 1
             if not known:
                 self.refuse(f"a connection from {address} was refused: its key is not known here")
 
     def _settle(self) -> None:
-        """Tell of handshakes that failed; not where one leaves in the middle who showed a key before, right or not.
+        """Tell of handshakes that failed. One who just leaves did not speak another protocol where a key was shown
+        from that address before: each key accounts for one.
 
-        To be called after `_answer`: one who leaves before the answer had shown it.
+        To be called after `_answer`, for one who leaves before the answer had shown a key.
         """
         broken, self._broken = self._broken, []
         for event, address in broken:
-            shown = address in self._callers if address else bool(self._callers)
-            if event != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or not shown:
-                self.refuse("a connection was refused: another protocol, or without keys where keys are needed")
+            whose = address or next(iter(self._shown), "")
+            if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL and self._shown[whose] > 0:
+                self._shown[whose] -= 1
+                continue
+            self.refuse("a connection was refused: another protocol, or without keys where keys are needed")
 
     def receive(self) -> Iterator[tuple[bytes, list[Frame]]]:
         """What waits, each with whom it came from."""
