@@ -68,8 +68,8 @@ def ratios(figures: Sequence[float], beside: Sequence[float]) -> Spread:
 def at_most(figures: Sequence[float], limit: float) -> bool | None:
     """Whether what was measured again and again is at most `limit`; None where these rounds cannot tell.
 
-    The sign test: if the true median were the limit, a round would be above it as often as below. To be as lopsided as
-    it was must then have a chance of at most 5 %.
+    The one-sided sign test: if the true median were the limit, a round would be above it as often as below. To be as
+    lopsided to that side as it was must then have a chance of at most 5 %.
 
     >>> at_most([0.8, 0.9, 0.7, 0.9, 0.8], 1.0), at_most([0.8, 0.9, 1.7, 0.9, 0.8], 1.0)
     (True, None)
