@@ -67,7 +67,7 @@ MODEL = (
     Option("stats", ("array",), f"some of {', '.join(NAMES)}, or paths of functions of a tensor", items=_TEXT),
     Option("layers", ("string", "array"), "globs, 're:' and an expression, 'type:' and a class's name", items=_TEXT),
     Option("every", _WHOLE, "steps from one that is collected to the next", minimum=1),
-    Option("budget", ("string", "number"), "share of training time that collecting may take, such as 1%"),
+    Option("budget", ("string", "number"), "share of the steps' time that collecting may take, such as 1%"),
     Option("mode", _TEXT, "a window per layer, per source or per statistic", "by_layer", MODES),
     Option("biases", _YES_NO, "whether parameters called bias have rows", False),
     Option("bins", _WHOLE, "bins of a histogram", 64, minimum=1),

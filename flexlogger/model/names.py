@@ -28,5 +28,5 @@ def parse_share(share: Any) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if isinstance(share, bool) or not 0 < value < 1:
-        raise ValueRefusedError(f"budget: expected a share of training time such as '1%' or 0.01, but got {share!r}")
+        raise ValueRefusedError(f"budget: expected a share of the steps' time such as '1%' or 0.01, but got {share!r}")
     return value

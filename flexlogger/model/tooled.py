@@ -32,7 +32,7 @@ class TooledModel:
 
     Histograms have `bins` bins, counted from `sample` entries of a tensor at most ('all': from every one).
 
-    A step is collected `every` so many, or as often as `budget` (a share of training time, '1%') allows. The first is.
+    A step is collected `every` so many, or as often as `budget` (of the steps' time: '1%') allows. The first is.
     With an `optimizer`, each of its steps ends one of ours: all forward passes up to it are pooled, and gradients are
     read as it sees them. Of several optimizers, in the order in which they step, the first one's step reads and the
     last one's ends. Without, `step` ends one, and each layer's first pass counts. `scaler` is a GradScaler whose scale

@@ -92,7 +92,7 @@ def _plain(value: Any, path: str, frames: list[Frame], depth: int) -> Any:
 
 
 def _of_numpy(value: Any) -> bool:
-    numpy: Any = sys.modules.get("numpy")  # nothing is before it is imported, which another thread may just be doing
+    numpy: Any = sys.modules.get("numpy")  # no value is numpy's before it is imported; another thread may be at it
     return hasattr(numpy, "generic") and isinstance(value, (numpy.ndarray, numpy.generic))
 
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from flexlogger.errors import ValueRefusedError
 from flexlogger.progress.bar import BarSink
 from flexlogger.progress.counted import Counted, LastValues, samples_in, speeds
-from flexlogger.records import Record, Step, weight
+from flexlogger.records import Record, Step
 from flexlogger.session import Run, current, open_runs
 from flexlogger.sinks.view import View
 
@@ -119,8 +119,7 @@ class _Log:
     def add(self, values: dict[str, float], steps: int) -> None:
         """Log what came of the loop's first `steps` steps."""
         if not self._run.closed:
-            record = Record(self._first + steps - 1, time.time(), values)
-            self._run.pipe.submit(record, weight(record))
+            self._run.pipe.submit(Record(self._first + steps - 1, time.time(), values))
 
     def end(self, values: dict[str, float] | None, steps: int) -> None:
         """Log what is left, and remember where the next loop goes on."""

@@ -1,8 +1,8 @@
 """One HTTP request and its answer over a connection that is kept, at the price of two system calls.
 
 Python's http.client has a header parsed as e-mail is. Between two steps of a training, which wait for the interpreter
-meanwhile, that is most of what a request costs (some 75 µs for an answer, 8 in one look); so it only reads the answers
-that are not plain.
+meanwhile, that is most of what a request costs (75 µs an answer; 8 for one that is looked at whole); so it only reads
+the answers that are not plain.
 """
 
 from __future__ import annotations
