@@ -64,7 +64,7 @@ def test_presets_compose_and_can_be_changed():
         ({"layers": "typ:Linear"}, "model.layers", "unknown kind of choice 'typ'; did you mean 'type'?"),
         ({"every": 0}, "model.every", "expected an integer of at least 1, but got 0"),
         ({"every": 5, "budget": "1%"}, "model.every", "expected every or budget, but got both"),
-        ({"budget": "110%"}, "model.budget", "expected a share of training time such as '1%' or 0.01, but got '110%'"),
+        ({"budget": "110%"}, "model.budget", "share of the steps' time such as '1%' or 0.01, but got '110%'"),
         ({"mode": "by_layers"}, "model.mode", "expected one of by_layer, by_metric, by_stat, but got 'by_layers'"),
         ({"sample": "some"}, "model.sample", "expected an integer of at least 1 or 'all', but got 'some'"),
         ({"opts": {"ylable": "y"}}, "model.opts.ylable", "did you mean 'ylabel'?"),

@@ -344,7 +344,7 @@ def test_a_pass_that_fails_leaves_the_next_one_whole() -> None:
         ({"layers": "type:Linaer"}, "layers: unknown type 'Linaer'; did you mean 'Linear'?"),
         ({"layers": "re:("}, "layers: 're:\\(' is no regular expression"),
         ({"every": 0}, "every: expected an integer of at least 1, but got 0"),
-        ({"budget": "150%"}, "budget: expected a share of training time such as '1%' or 0.01, but got '150%'"),
+        ({"budget": "150%"}, "budget: expected a share of the steps' time such as '1%' or 0.01, but got '150%'"),
         ({"every": 2, "budget": 0.1}, "every and budget: expected one of them, but got both"),
     ],
 )
