@@ -136,7 +136,10 @@ def encode_records(q: int, records: Sequence[Record]) -> bytes | None:
     True
     """
     try:
-        bodies = [_ValueLine(n, r.step, r.time, _encodable(r)) for n, r in enumerate(records, q)]
+        bodies = [
+            _ValueLine(n, r.step, r.time, r.values if type(r.values) is dict else _encodable(r))  # a call each shows
+            for n, r in enumerate(records, q)
+        ]
         heads = [encoded[:-1] for encoded in map(encode_json, bodies)]
     except Exception:
         return None  # one by one it turns out which

@@ -24,7 +24,7 @@ INTERVAL_S = 0.5
 SHARE = 4
 """… and a flush that took d seconds is followed by a pause of SHARE times d, so a slow server gets fewer."""
 COMPUTED_SHARE = 19
-"""What a view computes training may have to wait for: the pause is so many times that as well …"""
+"""What a view computes training may have to wait for: while more comes, the pause is so many times that as well …"""
 LATE_S = 5.0
 """… but not for that longer than this, so that the largest dashboards are late by seconds only."""
 BACK_OFF_S = (0.5, 15.0)
@@ -72,6 +72,8 @@ class View:
         self._lock = threading.Lock()
         self._wake = Alarm()
         self._due = 0.0
+        self._spare_until = 0.0  # … where more has come in the meantime
+        self._offered_at = 0.0
         self._look_at = 0.0
         self._failures = 0
         self._outages = 0
@@ -94,6 +96,7 @@ class View:
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
         """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log)."""
         self._handover.offer(batch, path, end)
+        self._offered_at = self._clock()
         if self._handover.crowded and self._refused is None:
             self._wake.ring()
 
@@ -182,7 +185,7 @@ class View:
         with self._lock:
             asked = list(self._asked)
             hurry, self._hurry = self._hurry, False
-        waits = not hurry and self._clock() < self._due
+        waits = not hurry and self._rests(self._clock())
         if waits and (self._refused is not None or not self._handover.crowded):
             return  # what comes meanwhile is taken in with it: the fewer pieces, the less each costs
         look = hurry or self._clock() >= self._look_at
@@ -198,6 +201,10 @@ class View:
                 event.set()
             with self._lock:
                 self._asked = [event for event in self._asked if not event.is_set()]
+
+    def _rests(self, now: float) -> bool:
+        """Whether it is too early for another flush; it is not for long where nothing comes that one could wait for."""
+        return now < self._due or (now < self._spare_until and now - self._offered_at < self._interval)
 
     def _write(self, look: bool) -> None:
         """Hand all that waits to the sink, first of all what it refused and what was to follow that."""
@@ -240,7 +247,8 @@ class View:
         self._last_error = ""
         self._flushes += 1
         now = self._clock()
-        self._due = now + max(self._interval, SHARE * (now - started), min(LATE_S, COMPUTED_SHARE * self._spent()))
+        self._due = now + max(self._interval, SHARE * (now - started))
+        self._spare_until = now + min(LATE_S, COMPUTED_SHARE * self._spent())
         return True
 
     def _spent(self) -> float:

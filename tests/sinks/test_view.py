@@ -160,6 +160,22 @@ def test_a_view_rests_for_what_it_has_computed(computes: float, rests: float, mo
     flushes = view.status()["flushes"]
     for later, more in ((rests - 0.01, 0), (0.02, 1)):
         now[0] += later
+        view.offer(batch(0), None, 0)
+        view._step()
+        assert view.status()["flushes"] == flushes + more
+    view.close(5)
+
+
+def test_what_came_last_is_shown_soon_however_much_was_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that has ended, or a slow one: nobody trains that would have to wait."""
+    monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
+    now, sink = [100.0], Computing(1.0)
+    view = View(sink, "memory", clock=lambda: now[0], computed=lambda: sink.computed)
+    assert view.flush(5)
+    flushes = view.status()["flushes"]
+    view.offer(batch(0), None, 0)
+    for later, more in ((0.49, 0), (0.02, 1)):
+        now[0] += later
         view._step()
         assert view.status()["flushes"] == flushes + more
     view.close(5)
