@@ -27,6 +27,8 @@ COMPUTED_SHARE = 19
 """What a view computes training may have to wait for: while more comes, the pause is so many times that as well …"""
 LATE_S = 5.0
 """… but not for that longer than this, so that the largest dashboards are late by seconds only."""
+QUIET_S = 0.2
+"""Where nothing has come for so long nobody logs just now."""
 BACK_OFF_S = (0.5, 15.0)
 OTHERS_S = 1.0
 """How often a view looks for what other processes have written."""
@@ -204,7 +206,7 @@ class View:
 
     def _rests(self, now: float) -> bool:
         """Whether it is too early for another flush; it is not for long where nothing comes that one could wait for."""
-        return now < self._due or (now < self._spare_until and now - self._offered_at < self._interval)
+        return now < self._due or (now < self._spare_until and now - self._offered_at < QUIET_S)
 
     def _write(self, look: bool) -> None:
         """Hand all that waits to the sink, first of all what it refused and what was to follow that."""
