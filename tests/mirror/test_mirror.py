@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from flexlogger.net.keys import client_keys, host_keys, make_keys
 from flexlogger.records import Datum, Item, Record
 from flexlogger.runs.reader import RunReader
 from flexlogger.runs.segment import SegmentWriter
+from tests.monitor.watching import wait_for
 from tests.ports import free_port
 
 
@@ -68,15 +68,6 @@ def files_of(folder: Path) -> dict[str, bytes]:
     """Content by name; what a kill left unfinished (a temporary file) is nothing of the run."""
     paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".new-")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
-def wait_for(told: Callable[[], bool], what: str) -> None:
-    waiting = threading.Event()
-    for _ in range(3000):
-        if told():
-            return
-        waiting.wait(0.01)
-    raise AssertionError(f"not within 30 s: {what}")
 
 
 @pytest.fixture
