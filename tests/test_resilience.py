@@ -26,7 +26,7 @@ from flexlogger.readback import Copied, Readback, Reading
 from flexlogger.records import Datum, Definition, Item, Record
 from flexlogger.runs.segment import SegmentReader, SegmentWriter, segments
 from flexlogger.runs.tail import Tail
-from flexlogger.sinks.handover import Handover
+from flexlogger.sinks.handover import WAITING_BYTES, Handover
 from flexlogger.sinks.memory import MemorySink
 from flexlogger.sinks.view import View
 from flexlogger.sinks.visdom import HttpSender, VisdomSink
@@ -317,7 +317,7 @@ def test_without_a_log_the_buffer_is_bounded_and_the_definition_stays() -> None:
     handover.offer([Definition(0.0, (), ())], None, 0)
     for n in range(50):
         handover.offer([Record(n, 0.0, {}, (Datum("m", "matrix", np.zeros((512, 512))),))], None, 0)
-    assert handover._bytes <= 12 * 2**20
+    assert handover._bytes <= WAITING_BYTES + 2**20
     items = [item for batch in handover.take() for item in batch]
     assert isinstance(items[0], Definition)
     assert steps(items)[-1] == 49

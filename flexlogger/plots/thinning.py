@@ -73,22 +73,21 @@ def thin(places: Floats, ys: Floats, limit: int, level: int) -> tuple[Indices, i
     """Choose at most `limit` points at the lowest level that is no lower than `level`.
 
     `places` ascend, `limit` is at least 4. Returns the chosen indices, their level, and how often it looked at all
-    points. The count of points falls with the level, so a gallop and a bisection find it.
+    points. The count of points falls with the level, so a gallop and a bisection find it; they begin where four points
+    in each of evenly filled buckets are about as many as there may be.
     """
     low = max(level, finest(places))
-    chosen = extremes(bucket(places, low), ys)
-    looks, stride = 1, 1
-    if len(chosen) <= limit:
-        return chosen, low, looks
-    high = low
-    while len(chosen) > limit and high < TOP:
-        low, high, stride = high, min(TOP, high + stride), stride * 2
-        chosen, looks = extremes(bucket(places, high), ys), looks + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        tried, looks = extremes(bucket(places, middle), ys), looks + 1
-        if len(tried) > limit:
-            low = middle
+    span = float(places[-1]) / limit - float(places[0]) / limit
+    at = min(max(low, int(np.frexp(span)[1]) + 2), TOP)
+    too_low, fits, chosen = low - 1, TOP + 1, np.zeros(0, np.intp)
+    looks, stride = 0, 1
+    while fits - too_low > 1:
+        tried, looks = extremes(bucket(places, at), ys), looks + 1
+        if len(tried) <= limit:
+            fits, chosen = at, tried
         else:
-            high, chosen = middle, tried
-    return chosen, high, looks
+            too_low = at
+        middle = (too_low + fits) // 2
+        at = min(too_low + stride, middle) if fits > TOP else max(fits - stride, middle)
+        stride *= 2
+    return chosen, fits, looks

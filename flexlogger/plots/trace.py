@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from flexlogger.errors import ValueRefusedError
-from flexlogger.plots.thinning import LOWEST, Floats, along, thin
+from flexlogger.plots.end import End
+from flexlogger.plots.thinning import LOWEST, Floats, along, finest, thin
 
 MARKS = 100
 """Non-finite points that a trace marks, the leftmost ones; later ones are counted."""
@@ -115,12 +116,15 @@ class Trace:
         new_x, new_y = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
         self.count += len(new_x)
         self._now = None
-        while self._fill + len(new_x) >= self._batch:
+        if self._fill and self._fill + len(new_x) >= self._batch:
             room = self._batch - self._fill
             self._wait(new_x[:room], new_y[:room])
-            self._settle()
+            self._settle(*self._pending)
+            self._fill = 0
             new_x, new_y = new_x[room:], new_y[room:]
-        self._wait(new_x, new_y)
+        whole = len(new_x) // self._batch * self._batch
+        self._settle(new_x[:whole], new_y[:whole])
+        self._wait(new_x[whole:], new_y[whole:])
 
     def _wait(self, new_x: Floats, new_y: Floats) -> None:
         start, end = self._fill, self._fill + len(new_x)
@@ -132,10 +136,32 @@ class Trace:
         self._pending[1, start:end] = new_y
         self._fill = end
 
-    def _settle(self) -> None:
-        """Thin what is pending into what is kept."""
-        self._kept = self._thinned(self._pending[0, : self._fill], self._pending[1, : self._fill])
-        self._fill = 0
+    def _settle(self, x: Floats, y: Floats) -> None:
+        """Thin whole batches into what is kept."""
+        while len(x):
+            self._kept, taken = self._appended(x, y)
+            if not taken:
+                self._kept, taken = self._thinned(x[: self._batch], y[: self._batch]), self._batch
+            x, y = x[taken:], y[taken:]
+
+    def _appended(self, x: Floats, y: Floats) -> tuple[_Kept, int]:
+        """What is kept, with as many batches at its end as belong there, and how many points those are."""
+        old = self._kept
+        if not len(old.x) or old.level < finest(along(x[[0, -1]], self.log)):
+            return old, 0
+        end = End(((old.x, old.y),), float(old.marks_x.max(initial=old.x[-1])), old.level, self.log)
+        taken, room = 0, self.max_points - 2 * len(old.marks_x)
+        for start in range(0, len(x), self._batch):
+            new_x, new_y = x[start : start + self._batch], y[start : start + self._batch]
+            more = end.with_more(new_x, new_y)
+            if more is None:
+                break
+            while more.count > room:
+                more = more.coarser()
+                self.work += len(old.x)
+            end, taken = more, taken + len(new_x)
+        self.work += taken
+        return (msgspec.structs.replace(old, x=end.x, y=end.y, level=end.level) if taken else old), taken
 
     def notice(self, steps: Floats, xs: Floats, ys: Floats) -> None:
         """Look for the first point that is not finite among points at these steps, three arrays (N,).
@@ -169,7 +195,9 @@ class Trace:
 
     def _seen(self) -> _Kept:
         if self._now is None:
-            self._now = self._thinned(self._pending[0, : self._fill], self._pending[1, : self._fill])
+            x, y = self._pending[:, : self._fill]
+            kept, taken = self._appended(x, y) if len(self._kept.x) + len(x) > self.max_points else (self._kept, 0)
+            self._now = kept if taken else self._thinned(x, y)
         return self._now
 
     def _thinned(self, new_x: Floats, new_y: Floats) -> _Kept:

@@ -18,9 +18,9 @@ from flexlogger.runs.segment import Damage
 from flexlogger.runs.tail import Batch
 from flexlogger.sinks.merged import OneDashboard
 
-WAITING_BYTES = 8 * 2**20
+WAITING_BYTES = 16 * 2**20
 """Up to this much is handed over in memory; what is older is read from the log."""
-TOGETHER = 16384
+TOGETHER = 65536
 """Rows handed over at once: the fewer pieces, the less often a view's thread has to wait for the interpreter."""
 
 
