@@ -21,6 +21,7 @@ from typing import Any
 from zlib import crc32
 
 import msgspec
+import numpy as np
 
 from flexlogger.records import Definition, End, Event, Layout, MeterDef, PlotDef, Record, Scalars, Step, is_finite
 
@@ -143,7 +144,10 @@ def encode_records(q: int, records: Sequence[Record]) -> bytes | None:
         heads = [encoded[:-1] for encoded in map(encode_json, bodies)]
     except Exception:
         return None  # one by one it turns out which
-    sealed = b"".join([b'%b,"c":"%08x"}\n' % (head, crc32(head)) for head in heads])
+    parts = [b"", b',"c":"', b"", b'"}\n'] * len(heads)  # as `seal` does, a third faster than calling it
+    parts[::4] = heads
+    parts[2::4] = np.fromiter(map(crc32, heads), ">u4").tobytes().hex(" ", 4).encode().split()
+    sealed = b"".join(parts)
     return None if b"null" in sealed else sealed
 
 
