@@ -151,6 +151,8 @@ class Board:
         axes: dict[str, Floats] = {}
         newest: dict[str, Latest] = {}
         all_finite = bool(np.isfinite(rows.columns).all())
+        for name in rows.names:  # before any of them gets points: the more lines, the less room has each
+            self._find(name, "scalar")
         for name, column in zip(rows.names, rows.columns, strict=True):
             found = self._find(name, "scalar")
             if found is None:

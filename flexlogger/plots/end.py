@@ -14,7 +14,8 @@ import numpy as np
 
 from flexlogger.plots.thinning import Floats, along, bucket
 
-_PIECE = 400
+PIECE = 480
+"""Points that are thinned at once; with those that are still open they are fewer than 500."""
 _OPEN = 4
 """Points that a bucket leaves: so many at the end may yet change."""
 
@@ -84,7 +85,7 @@ class End(msgspec.Struct, frozen=True):
 
 
 def _pieces(x: Floats, y: Floats) -> list[Points]:
-    return [(x[start : start + _PIECE], y[start : start + _PIECE]) for start in range(0, len(x), _PIECE)]
+    return [(x[start : start + PIECE], y[start : start + PIECE]) for start in range(0, len(x), PIECE)]
 
 
 def extremes_of_few(buckets: Floats, ys: Floats) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from flexlogger.plots.thinning import Floats
@@ -13,6 +15,11 @@ from flexlogger.rows import Rows
 MAX_LINES = 1000
 """Lines kept in all; values of further names are counted, and drawn nowhere."""
 
+MOST_POINTS = 480_000
+"""Points of all lines together: a browser with many more is no use to anybody."""
+FEWEST = MOST_POINTS // MAX_LINES
+"""Points that a line always has room for, where it asks for as many."""
+
 
 class Store:
     """Lines and latest values. `start` is the unix second that the x axis `time` counts hours from."""
@@ -21,24 +28,43 @@ class Store:
         self.start = start
         self.lines: dict[tuple[str, str], Trace] = {}
         self.latest: dict[str, Latest] = {}
+        self._asked: dict[tuple[str, str], int] = {}
+        self._divisor = 1
 
     def keep(self, name: str, x: str, plot: PlotDef) -> Trace | None:
         """Return the line of a name over an axis as a plot wants it, made anew where its limit or scale has
         changed; None where there are too many lines already."""
-        log = plot.opts.get("xtype") == "log"
-        line = self.lines.get((name, x))
+        key, log, asked = (name, x), plot.opts.get("xtype") == "log", max(4, plot.max_points)
+        line = self.lines.get(key)
         if line is None and len(self.lines) >= MAX_LINES:
             return None
-        if line is None or (line.max_points, line.log) != (max(4, plot.max_points), log):
-            made = Trace(max(4, plot.max_points), log)
+        if self._asked.get(key) != asked:
+            self._asked[key] = asked
+            self._share_out()
+        if line is None or (line.max_points, line.log) != (self._room(asked), log):
+            made = Trace(self._room(asked), log)
             if line is not None:
                 made.take_over(line)
-            self.lines[(name, x)] = line = made
+            self.lines[key] = line = made
         return line
+
+    def _room(self, asked: int) -> int:
+        """How many points a line that asks for `asked` may have."""
+        return min(asked, max(FEWEST, asked // self._divisor))
+
+    def _share_out(self) -> None:
+        """Halve the room of all lines while together they would have more than there is."""
+        before = self._divisor
+        while sum(self._room(asked) * lines for asked, lines in Counter(self._asked.values()).items()) > MOST_POINTS:
+            self._divisor *= 2
+        if self._divisor != before:
+            for key, line in self.lines.items():
+                line.narrow(min(line.max_points, self._room(self._asked[key])))
 
     def drop_lines(self, keep: set[tuple[str, str]]) -> None:
         """Forget the lines that no window holds any more."""
         self.lines = {key: line for key, line in self.lines.items() if key in keep}
+        self._asked = {key: asked for key, asked in self._asked.items() if key in keep}
 
     def along(self, rows: Rows, x: str) -> Floats:
         """Return where the rows stand on an axis: their step, the hours since the start, or a meter's last value.

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from flexlogger.errors import ValueRefusedError
-from flexlogger.plots.end import End
+from flexlogger.plots.end import PIECE, End
 from flexlogger.plots.thinning import LOWEST, Floats, along, finest, thin
 
 MARKS = 100
 """Non-finite points that a trace marks, the leftmost ones; later ones are counted."""
-_BATCH = 2048  # pending points that are worth one pass over what is kept
 
 
 class First(msgspec.Struct, frozen=True):
@@ -76,9 +75,7 @@ class Trace:
     """
 
     def __init__(self, max_points: int = 2000, log: bool = False) -> None:
-        if max_points < 4:
-            raise ValueRefusedError(f"max_points: expected at least 4 (first, last, lowest, highest), got {max_points}")
-        self.max_points = max_points
+        self._bound(max_points)
         self.log = log
         self.count = 0
         self.first: First | None = None
@@ -88,9 +85,14 @@ class Trace:
         self._now: _Kept | None = _NOTHING  # with what is pending; None until somebody looks
         self._pending = np.empty((2, 16))
         self._fill = 0
+
+    def _bound(self, max_points: int) -> None:
+        if max_points < 4:
+            raise ValueRefusedError(f"max_points: expected at least 4 (first, last, lowest, highest), got {max_points}")
+        self.max_points = max_points
         # A mark costs two points, the gap in the line and the mark itself, and may take a quarter of the room.
         self._max_marks = min(MARKS, (max_points - 4) // 8)
-        self._batch = max(_BATCH, max_points)
+        self._batch = max(PIECE, max_points)
 
     @property
     def level(self) -> int:
@@ -119,7 +121,7 @@ class Trace:
         if self._fill and self._fill + len(new_x) >= self._batch:
             room = self._batch - self._fill
             self._wait(new_x[:room], new_y[:room])
-            self._settle(*self._pending)
+            self._settle(*self._pending[:, : self._batch])
             self._fill = 0
             new_x, new_y = new_x[room:], new_y[room:]
         whole = len(new_x) // self._batch * self._batch
@@ -183,6 +185,19 @@ class Trace:
         kept = self._thinned(np.concatenate((had.x, had.marks_x)), np.concatenate((had.y, had.marks_y)))
         self._kept = self._now = msgspec.structs.replace(kept, skipped=had.skipped, nonfinite=had.nonfinite)
         self.count, self.first = other.count, other.first
+
+    def narrow(self, max_points: int) -> None:
+        """Have room for fewer points from here on.
+
+        >>> trace = Trace()
+        >>> trace.extend(np.arange(100), np.arange(100))
+        >>> trace.narrow(50)
+        >>> trace.max_points, len(trace.shown().x)
+        (50, 50)
+        """
+        self._bound(max_points)
+        self._kept = self._thinned(*self._pending[:, : self._fill])
+        self._fill, self._now = 0, None
 
     def shown(self) -> Shown:
         """Return what to draw now: at most `max_points` points, gaps and marks together."""

@@ -21,6 +21,7 @@ from flexlogger.records import (
     PlotDef,
     Record,
 )
+from flexlogger.rows import Rows
 from tests.plots.boards import LOSS, as_json, board, define, lines
 
 
@@ -51,6 +52,33 @@ class TestBounds:
         made.write([Record(i, 0.0, {f"m.{i}": 1.0}) for i in range(store.MAX_LINES + 500)])
         assert len(made._store.lines) == store.MAX_LINES
         assert f"more than {store.MAX_LINES:,} lines" in str(made.notes)
+
+    def test_the_more_lines_there_are_the_fewer_points_has_each(self):
+        names = [f"m{i}" for i in range(store.MAX_LINES)]
+        steps = np.arange(3000.0)
+        values = np.random.default_rng(0).normal(size=(len(names), len(steps)))
+        values[7, 1234] = 99.0
+        for count, most in ((240, 2000), (241, 1000), (480, 1000), (1000, 480)):
+            plots = [PlotDef(f"p{i}") for i in range(20)]
+            meters = [MeterDef(name, "", f"p{i % 20}") for i, name in enumerate(names[:count])]
+            made = board(define(plots, meters))
+            for start in range(0, 3000, 1000):
+                part = slice(start, start + 1000)
+                made.write(Rows(tuple(names[:count]), steps[part], steps[part], values[:count, part], True))
+            shown = {name: dict(points) for plot in made.windows() for name, points in lines(made, plot).items()}
+            assert {len(points) <= most for points in shown.values()} == {True}
+            assert max(map(len, shown.values())) > most / 2
+            assert sum(map(len, shown.values())) <= store.MOST_POINTS
+            assert shown["m7"][1234] == 99
+            assert all({0, 2999} <= points.keys() for points in shown.values())
+
+    def test_a_line_that_asks_for_few_points_has_them_among_many_others(self):
+        plots = [PlotDef("few", max_points=100), PlotDef("many")]
+        meters = [MeterDef(f"m{i}", "", "many" if i else "few") for i in range(400)]
+        made = board(define(plots, meters))
+        steps = np.arange(3000.0)
+        made.write(Rows(tuple(m.name for m in meters), steps, steps, np.tile(np.sin(steps), (400, 1)), True))
+        assert 50 < len(lines(made, "few")["m0"]) <= 100
 
 
 kinds = st.sampled_from(
