@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from flexlogger.background import step_back
 from flexlogger.inspector import wire
 from flexlogger.inspector.callbacks import load
 
@@ -28,7 +29,6 @@ STARTUP_S = 60.0
 PAUSE_S = (0.001, 0.02)
 """How long it sleeps between looks for notes: the longer, the longer none came. Waking up a process that waits in the
 pipe would cost the sender more than a small tensor."""
-NICE = 5
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -170,7 +170,7 @@ def main() -> int:
     """Work until the input ends or the parent is gone; return 1 where the callbacks cannot be loaded."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     memory_fd, reports = map(int, sys.argv[1:])
-    _step_back()
+    step_back()
     source = os.fdopen(os.dup(0), "rb", buffering=0)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)  # what a callback reads from its standard input is nothing of ours
@@ -189,14 +189,6 @@ def main() -> int:
     tell(Report(ready=True))
     work.serve(Notes(source, settings.parent))
     return 0
-
-
-def _step_back() -> None:
-    """Leave the processor to training: a process of a batch does not push aside the one that wakes it up."""
-    os.nice(NICE)
-    if hasattr(os, "SCHED_BATCH"):
-        with suppress(OSError):  # a sandbox may forbid it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _line(source: Input) -> bytes:

@@ -21,6 +21,7 @@ import msgspec
 
 from flexlogger import faults
 from flexlogger.answer import Answer
+from flexlogger.background import step_back
 from flexlogger.config.model import Dashboard, SinkConfig
 from flexlogger.pipe import words
 from flexlogger.pipe.words import Ask, Drop, Fault, Health, Lines, Order, Over, Shown, Told
@@ -211,6 +212,7 @@ class Child:
 def main() -> None:
     """Draw until the trainer is done, or dead."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's
+    step_back()
     answers = os.dup(1)
     os.dup2(2, 1)  # what libraries print must not look like an answer
     say = _speaker(answers)

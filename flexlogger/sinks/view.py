@@ -27,8 +27,9 @@ COMPUTED_SHARE = 19
 """What a view computes training may have to wait for: while more comes, the pause is so many times that as well …"""
 LATE_S = 5.0
 """… but not for that longer than this, so that the largest dashboards are late by seconds only."""
-QUIET_S = 0.2
-"""Where nothing has come for so long nobody logs just now."""
+QUIET_S = (0.2, 1.5)
+"""Where nothing has come for twice as long as there was between what came last, and for so long at least, nobody logs
+just now; for the second, at most: who logs less often does not wait for us."""
 BACK_OFF_S = (0.5, 15.0)
 OTHERS_S = 1.0
 """How often a view looks for what other processes have written."""
@@ -76,6 +77,7 @@ class View:
         self._due = 0.0
         self._spare_until = 0.0  # … where more has come in the meantime
         self._offered_at = 0.0
+        self._quiet = QUIET_S[0]
         self._look_at = 0.0
         self._failures = 0
         self._outages = 0
@@ -98,7 +100,11 @@ class View:
     def offer(self, batch: Sequence[Item], path: Path | None, end: int) -> None:
         """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log)."""
         self._handover.offer(batch, path, end)
-        self._offered_at = self._clock()
+        now = self._clock()
+        least, most = QUIET_S
+        if (gap := now - self._offered_at) < most:
+            self._quiet = min(max(least, 2 * gap), most)
+        self._offered_at = now
         if self._handover.crowded and self._refused is None:
             self._wake.ring()
 
@@ -206,7 +212,7 @@ class View:
 
     def _rests(self, now: float) -> bool:
         """Whether it is too early for another flush; it is not for long where nothing comes that one could wait for."""
-        return now < self._due or (now < self._spare_until and now - self._offered_at < QUIET_S)
+        return now < self._due or (now < self._spare_until and now - self._offered_at < self._quiet)
 
     def _write(self, look: bool) -> None:
         """Hand all that waits to the sink, first of all what it refused and what was to follow that."""
@@ -250,7 +256,7 @@ class View:
         self._flushes += 1
         now = self._clock()
         self._due = now + max(self._interval, SHARE * (now - started))
-        self._spare_until = now + min(LATE_S, COMPUTED_SHARE * self._spent())
+        self._spare_until = max(self._spare_until, now + min(LATE_S, COMPUTED_SHARE * self._spent()))
         return True
 
     def _spent(self) -> float:

@@ -113,6 +113,7 @@ def test_it_outlives_a_killed_trainer_just_long_enough(place: Place, tmp_path: P
     assert trainer.stdout.readline() == "ready\n"
     (child,) = views_processes(trainer.pid)
     assert os.getpgid(child.pid) != os.getpgid(trainer.pid)
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) > os.getpriority(os.PRIO_PROCESS, trainer.pid)  # it steps back
     trainer.send_signal(signal.SIGKILL)
     died = time.monotonic()
     trainer.communicate()

@@ -166,6 +166,49 @@ def test_a_view_rests_for_what_it_has_computed(computes: float, rests: float, mo
     view.close(5)
 
 
+@pytest.mark.parametrize(("step", "rests"), [(0.05, 5.0), (0.4, 5.0), (1.0, 5.0), (2.0, 0.5)])
+def test_a_view_rests_between_steps_that_take_a_while_too(step: float, rests: float, monkeypatch) -> None:
+    """But where they are so far apart, each may be shown."""
+    monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
+    now, sink = [100.0], Computing(1.0)
+    view = View(sink, "memory", clock=lambda: now[0], computed=lambda: sink.computed)
+    for _ in range(3):
+        now[0] += step
+        view.offer(batch(0), None, 0)
+    assert view.flush(5)
+    flushes, ended = view.status()["flushes"], now[0] + rests
+    while now[0] + step < ended:
+        now[0] += step
+        view._step()  # just before the next comes
+        assert view.status()["flushes"] == flushes
+        view.offer(batch(0), None, 0)
+    now[0] = ended + step
+    view._step()
+    assert view.status()["flushes"] == flushes + 1
+    view.close(5)
+
+
+def test_a_pause_does_not_cut_the_rest_short(monkeypatch) -> None:
+    """In it a view has nothing to show, and computes nothing: what it had computed before still counts."""
+    monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
+    now, sink = [100.0], Computing(1.0)
+    view = View(sink, "memory", clock=lambda: now[0], computed=lambda: sink.computed)
+    assert view.flush(5)
+    sink.computes = 0.0
+    now[0] += 1.0
+    view._step()
+    flushes = view.status()["flushes"]
+    for _ in range(30):
+        now[0] += 0.1
+        view.offer(batch(0), None, 0)
+        view._step()
+    assert view.status()["flushes"] == flushes
+    now[0] += 1.0
+    view._step()
+    assert view.status()["flushes"] == flushes + 1
+    view.close(5)
+
+
 def test_what_came_last_is_shown_soon_however_much_was_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop that has ended, or a slow one: nobody trains that would have to wait."""
     monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
