@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
+
+import torch
 
 from bench.contenders.twins import Twins
 from flexlogger import TooledModel, TooledModelLogger
@@ -13,10 +16,18 @@ STATS = ("mean", "std", "norm", "min", "max")
 
 
 class Contender(Twins):
-    """`what` is collected ("parameters" or "everything"), `when` says every or budget; `logged` also draws it."""
+    """`what` is collected ("parameters" or "everything"), `when` says every or budget; `logged` also draws it, in the
+    place that `pipe` says."""
 
     def __init__(
-        self, model: str, folder: str, port: int, what: str, when: dict[str, Any], logged: bool = True
+        self,
+        model: str,
+        folder: str,
+        port: int,
+        what: str,
+        when: dict[str, Any],
+        logged: bool = True,
+        pipe: str = "thread",
     ) -> None:
         super().__init__(model)
         sources = PARAMETERS if what == "parameters" else EVERYTHING
@@ -24,7 +35,7 @@ class Contender(Twins):
         work = self.watched
         self._logger: TooledModelLogger | None = None
         if logged:
-            place = {"server": "127.0.0.1", "port": port, "env": "bench", "dir": folder}
+            place = {"server": "127.0.0.1", "port": port, "env": "bench", "dir": folder, "pipe": pipe}
             self._logger = TooledModelLogger(work.model, work.optimizer, **options, **place)
             self._tooled = self._logger.tooled
             self.after = self._logger.step  # type: ignore[method-assign]  # what a training loop calls
@@ -41,9 +52,23 @@ class Contender(Twins):
 
     def figures(self) -> dict[str, Any]:
         status = self._tooled.status()
-        return {key: status[key] for key in ("cost_ms", "every", "share", "broken")}
+        own = {key: status[key] for key in ("cost_ms", "every", "share", "broken")}
+        return {**own, "pass_ms": _one_pass(self.watched.model)}
 
     def close(self) -> dict[str, Any]:
         if self._logger is not None:
             self._logger.close()
         return {}
+
+
+def _one_pass(model: torch.nn.Module) -> float:
+    """Milliseconds to read as much memory as the parameters and their gradients take, once."""
+    count = 2 * sum(parameter.numel() for parameter in model.parameters())
+    values, others = torch.zeros(count).numpy(), torch.zeros(8_000_000).numpy()
+    found = []
+    for _ in range(3):
+        others.max()  # out of the cache with what is in it
+        started = time.perf_counter()
+        values.max()
+        found.append(time.perf_counter() - started)
+    return min(found) * 1000
