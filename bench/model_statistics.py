@@ -79,8 +79,8 @@ write them; *nobody wants them* is collecting alone. *By the clock* is the mean 
 logger's threads and the machine did meanwhile. Other tools run as often as they are called, which is every step.
 Of a budget it is counted what the steps that were due took longer than the others, with the step behind each. *Own
 ms* is what the training thread spends in flexlogger when a step is due, by its own clock (of the last round). *One pass
-over memory* reads as many bytes as there are parameters and gradients, once, out of main memory, and looks for the
-largest number: less than that no tool can need that looks at all of them."""
+over memory* reads as many numbers as there are parameters and gradients, in one piece, once, while the caches hold
+something else, and looks for the largest: about what the least of all looks at them would cost."""
 
 
 def run(session: Session) -> Result:

@@ -64,10 +64,10 @@ class Contender(Twins):
 def _one_pass(model: torch.nn.Module) -> float:
     """Milliseconds to read as much memory as the parameters and their gradients take, once."""
     count = 2 * sum(parameter.numel() for parameter in model.parameters())
-    values, others = torch.zeros(count).numpy(), torch.zeros(8_000_000).numpy()
+    values, others = torch.ones(count).numpy(), torch.ones(100_000_000).numpy()
     found = []
     for _ in range(3):
-        others.max()  # out of the cache with what is in it
+        others.max()  # the caches are full of something else
         started = time.perf_counter()
         values.max()
         found.append(time.perf_counter() - started)

@@ -151,10 +151,9 @@ class Board:
         axes: dict[str, Floats] = {}
         newest: dict[str, Latest] = {}
         all_finite = bool(np.isfinite(rows.columns).all())
-        for name in rows.names:  # before any of them gets points: the more lines, the less room has each
-            self._find(name, "scalar")
-        for name, column in zip(rows.names, rows.columns, strict=True):
-            found = self._find(name, "scalar")
+        routes = [self._find(name, "scalar") for name in rows.names]
+        self._store.share_out()
+        for name, found, column in zip(rows.names, routes, rows.columns, strict=True):
             if found is None:
                 continue
             route, trace = found
@@ -256,6 +255,7 @@ class Board:
         self._settle()
         used = {(name, found[0].x) for (name, _), found in self._routes.items() if found is not None and found[1]}
         self._store.drop_lines(used)
+        self._store.share_out()
         for name in self._router.plots:
             if before.get(name) != self._fingerprint(name):
                 self._touch(name)

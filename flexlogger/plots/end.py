@@ -72,16 +72,16 @@ class End(msgspec.Struct, frozen=True):
         pieces = [piece for part in self.parts for piece in _pieces(*part)]
         return End(self._thinned(_NOTHING, pieces, self.level + 1), self.last, self.level + 1, self.log)
 
-    def _thinned(self, open: Points, pieces: Sequence[Points], level: int) -> tuple[Points, ...]:
-        """Pieces thinned one behind the other; the `open` points before them may change with what comes."""
+    def _thinned(self, still_open: Points, pieces: Sequence[Points], level: int) -> tuple[Points, ...]:
+        """Pieces thinned one behind the other; what is still open before them may change with what comes."""
         done = []
         for more_x, more_y in pieces:
-            x, y = np.concatenate((open[0], more_x)), np.concatenate((open[1], more_y))
+            x, y = np.concatenate((still_open[0], more_x)), np.concatenate((still_open[1], more_y))
             kept = extremes_of_few(bucket(along(x, self.log), level), y)
             x, y = x[kept], y[kept]
             done.append((x[:-_OPEN], y[:-_OPEN]))
-            open = x[-_OPEN:], y[-_OPEN:]
-        return (*done, open)
+            still_open = x[-_OPEN:], y[-_OPEN:]
+        return (*done, still_open)
 
 
 def _pieces(x: Floats, y: Floats) -> list[Points]:

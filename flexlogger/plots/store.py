@@ -17,8 +17,6 @@ MAX_LINES = 1000
 
 MOST_POINTS = 480_000
 """Points of all lines together: a browser with many more is no use to anybody."""
-FEWEST = MOST_POINTS // MAX_LINES
-"""Points that a line always has room for, where it asks for as many."""
 
 
 class Store:
@@ -29,42 +27,43 @@ class Store:
         self.lines: dict[tuple[str, str], Trace] = {}
         self.latest: dict[str, Latest] = {}
         self._asked: dict[tuple[str, str], int] = {}
-        self._divisor = 1
+        self._shared_out = True
 
     def keep(self, name: str, x: str, plot: PlotDef) -> Trace | None:
-        """Return the line of a name over an axis as a plot wants it, made anew where its limit or scale has
-        changed; None where there are too many lines already."""
+        """Return the line of a name over an axis as a plot wants it, made anew where its scale has changed; None where
+        there are too many lines already. How many points it has room for is up to `share_out`."""
         key, log, asked = (name, x), plot.opts.get("xtype") == "log", max(4, plot.max_points)
         line = self.lines.get(key)
         if line is None and len(self.lines) >= MAX_LINES:
             return None
         if self._asked.get(key) != asked:
             self._asked[key] = asked
-            self._share_out()
-        if line is None or (line.max_points, line.log) != (self._room(asked), log):
-            made = Trace(self._room(asked), log)
+            self._shared_out = False
+        if line is None or line.log != log:
+            made = Trace(line.max_points if line is not None else asked, log)
             if line is not None:
                 made.take_over(line)
             self.lines[key] = line = made
         return line
 
-    def _room(self, asked: int) -> int:
-        """How many points a line that asks for `asked` may have."""
-        return min(asked, max(FEWEST, asked // self._divisor))
-
-    def _share_out(self) -> None:
-        """Halve the room of all lines while together they would have more than there is."""
-        before = self._divisor
-        while sum(self._room(asked) * lines for asked, lines in Counter(self._asked.values()).items()) > MOST_POINTS:
-            self._divisor *= 2
-        if self._divisor != before:
-            for key, line in self.lines.items():
-                line.narrow(min(line.max_points, self._room(self._asked[key])))
+    def share_out(self) -> None:
+        """Give each line room for as many points as it asks for, or as many as leave enough for the others."""
+        if self._shared_out:
+            return
+        self._shared_out = True
+        lines, most = Counter(self._asked.values()), MOST_POINTS
+        while sum(min(asked, most) * count for asked, count in lines.items()) > MOST_POINTS:
+            most //= 2
+        for key, line in self.lines.items():
+            room = min(self._asked[key], most)
+            if line.max_points != room:
+                line.resize(room)
 
     def drop_lines(self, keep: set[tuple[str, str]]) -> None:
         """Forget the lines that no window holds any more."""
         self.lines = {key: line for key, line in self.lines.items() if key in keep}
         self._asked = {key: asked for key, asked in self._asked.items() if key in keep}
+        self._shared_out = False
 
     def along(self, rows: Rows, x: str) -> Floats:
         """Return where the rows stand on an axis: their step, the hours since the start, or a meter's last value.

@@ -36,19 +36,21 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """What a trace has thinned so far: finite points and marks, each sorted by x, at what level, and what it counted
-    on the way: points without a place, and those that are not finite by kind."""
+    """What a trace has thinned so far: finite points and marks, each sorted by x, at what level and whether all of it
+    is (what has room need not be), and what it counted on the way: points without a place, and those that are not
+    finite by kind."""
 
     x: Floats
     y: Floats
     marks_x: Floats
     marks_y: Floats
     level: int
+    even: bool
     skipped: int
     nonfinite: dict[str, int]
 
 
-_NOTHING = _Kept(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), LOWEST, 0, {"NaN": 0, "+Inf": 0, "-Inf": 0})
+_NOTHING = _Kept(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), LOWEST, False, 0, {"NaN": 0, "+Inf": 0, "-Inf": 0})
 
 
 def kind_of(y: float) -> str:
@@ -90,8 +92,8 @@ class Trace:
         if max_points < 4:
             raise ValueRefusedError(f"max_points: expected at least 4 (first, last, lowest, highest), got {max_points}")
         self.max_points = max_points
-        # A mark costs two points, the gap in the line and the mark itself, and may take a quarter of the room.
-        self._max_marks = min(MARKS, (max_points - 4) // 8)
+        # A mark costs two points, the gap in the line and the mark itself; all of them may take half of the room.
+        self._max_marks = min(MARKS, (max_points - 4) // 4)
         self._batch = max(PIECE, max_points)
 
     @property
@@ -149,13 +151,14 @@ class Trace:
     def _appended(self, x: Floats, y: Floats) -> tuple[_Kept, int]:
         """What is kept, with as many batches at its end as belong there, and how many points those are."""
         old = self._kept
-        if not len(old.x) or old.level < finest(along(x[[0, -1]], self.log)):
+        if not old.even:
             return old, 0
         end = End(((old.x, old.y),), float(old.marks_x.max(initial=old.x[-1])), old.level, self.log)
         taken, room = 0, self.max_points - 2 * len(old.marks_x)
         for start in range(0, len(x), self._batch):
             new_x, new_y = x[start : start + self._batch], y[start : start + self._batch]
-            more = end.with_more(new_x, new_y)
+            fine_enough = finest(along(new_x[[0, -1]], self.log)) <= end.level
+            more = end.with_more(new_x, new_y) if fine_enough else None
             if more is None:
                 break
             while more.count > room:
@@ -186,12 +189,12 @@ class Trace:
         self._kept = self._now = msgspec.structs.replace(kept, skipped=had.skipped, nonfinite=had.nonfinite)
         self.count, self.first = other.count, other.first
 
-    def narrow(self, max_points: int) -> None:
-        """Have room for fewer points from here on.
+    def resize(self, max_points: int) -> None:
+        """Have room for so many points from here on.
 
         >>> trace = Trace()
         >>> trace.extend(np.arange(100), np.arange(100))
-        >>> trace.narrow(50)
+        >>> trace.resize(50)
         >>> trace.max_points, len(trace.shown().x)
         (50, 50)
         """
@@ -227,13 +230,14 @@ class Trace:
         x, y = _latest(x, y)
         finite = np.isfinite(y)
         marks_x, marks_y = x[~finite][: self._max_marks], y[~finite][: self._max_marks]
-        x, y, level = x[finite], y[finite], old.level
+        x, y, level, even = x[finite], y[finite], old.level, False
         limit = self.max_points - 2 * len(marks_x)
         if len(x) > limit:
             chosen, level, looks = thin(along(x, self.log), y, limit, level)
+            even = True
             self.work += looks * len(x)
             x, y = x[chosen], y[chosen]
-        return _Kept(x, y, marks_x, marks_y, level, skipped, _counted(old.nonfinite, new_y))
+        return _Kept(x, y, marks_x, marks_y, level, even, skipped, _counted(old.nonfinite, new_y))
 
 
 def _counted(before: dict[str, int], ys: Floats) -> dict[str, int]:

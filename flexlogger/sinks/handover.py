@@ -20,7 +20,7 @@ from flexlogger.sinks.merged import OneDashboard
 
 WAITING_BYTES = 16 * 2**20
 """Up to this much is handed over in memory; what is older is read from the log."""
-TOGETHER = 65536
+TOGETHER_BYTES = 4 * 2**20
 """Rows handed over at once: the fewer pieces, the less often a view's thread has to wait for the interpreter."""
 
 
@@ -156,14 +156,14 @@ class Handover:
 def _together(parts: Iterable[Sequence[Item]]) -> Iterator[Sequence[Item]]:
     """The same with rows of the same names joined."""
     rows: list[Rows] = []
-    count = 0
+    size = 0
     for part in parts:
-        if rows and (count >= TOGETHER or not rows[0].fits(part)):
+        if rows and (size >= TOGETHER_BYTES or not rows[0].fits(part)):
             yield Rows.joined(rows)
-            rows, count = [], 0
+            rows, size = [], 0
         if isinstance(part, Rows):
             rows.append(part)
-            count += len(part)
+            size += part.nbytes
         else:
             yield part
     if rows:

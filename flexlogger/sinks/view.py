@@ -28,8 +28,10 @@ COMPUTED_SHARE = 19
 LATE_S = 5.0
 """… but not for that longer than this, so that the largest dashboards are late by seconds only."""
 QUIET_S = (0.2, 1.5)
-"""Where nothing has come for twice as long as there was between what came last, and for so long at least, nobody logs
-just now; for the second, at most: who logs less often does not wait for us."""
+"""Where nothing has come for twice as long as there was between what came lately, and for so long at least, nobody
+logs just now; for the second, at most: who logs less often does not wait for us."""
+FADES = 0.9
+"""What is left of the longest time between two batches with each that comes sooner: logs come unevenly."""
 BACK_OFF_S = (0.5, 15.0)
 OTHERS_S = 1.0
 """How often a view looks for what other processes have written."""
@@ -77,7 +79,7 @@ class View:
         self._due = 0.0
         self._spare_until = 0.0  # … where more has come in the meantime
         self._offered_at = 0.0
-        self._quiet = QUIET_S[0]
+        self._gap = 0.0
         self._look_at = 0.0
         self._failures = 0
         self._outages = 0
@@ -101,10 +103,9 @@ class View:
         """Hand over a batch that now ends at byte `end` of the log at `path` (None: there is no log)."""
         self._handover.offer(batch, path, end)
         now = self._clock()
-        least, most = QUIET_S
-        if (gap := now - self._offered_at) < most:
-            self._quiet = min(max(least, 2 * gap), most)
-        self._offered_at = now
+        gap, self._offered_at = now - self._offered_at, now
+        if gap < QUIET_S[1]:
+            self._gap = max(gap, FADES * self._gap)
         if self._handover.crowded and self._refused is None:
             self._wake.ring()
 
@@ -212,7 +213,9 @@ class View:
 
     def _rests(self, now: float) -> bool:
         """Whether it is too early for another flush; it is not for long where nothing comes that one could wait for."""
-        return now < self._due or (now < self._spare_until and now - self._offered_at < self._quiet)
+        least, most = QUIET_S
+        quiet = min(max(least, 2 * self._gap), most)
+        return now < self._due or (now < self._spare_until and now - self._offered_at < quiet)
 
     def _write(self, look: bool) -> None:
         """Hand all that waits to the sink, first of all what it refused and what was to follow that."""

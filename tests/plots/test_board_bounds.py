@@ -58,7 +58,7 @@ class TestBounds:
         steps = np.arange(3000.0)
         values = np.random.default_rng(0).normal(size=(len(names), len(steps)))
         values[7, 1234] = 99.0
-        for count, most in ((240, 2000), (241, 1000), (480, 1000), (1000, 480)):
+        for count, most in ((240, 2000), (241, 1875), (480, 937), (1000, 468)):
             plots = [PlotDef(f"p{i}") for i in range(20)]
             meters = [MeterDef(name, "", f"p{i % 20}") for i, name in enumerate(names[:count])]
             made = board(define(plots, meters))
@@ -71,6 +71,16 @@ class TestBounds:
             assert sum(map(len, shown.values())) <= store.MOST_POINTS
             assert shown["m7"][1234] == 99
             assert all({0, 2999} <= points.keys() for points in shown.values())
+
+    def test_lines_have_their_room_again_where_there_is_some(self):
+        meters = [MeterDef(f"m{i}", "", "p") for i in range(240)]
+        made, steps = Board(), np.arange(5000.0)
+        for x, asked, room in (("step", 4000, 1875), ("step", 2000, 2000), ("time", 2000, 2000)):
+            made.write([define([PlotDef("p", x=x, max_points=asked)], meters)])
+            values = np.random.default_rng(0).normal(size=(240, 5000))
+            made.write(Rows(tuple(meter.name for meter in meters), steps, steps, values, True))
+            assert {line.max_points for line in made._store.lines.values()} == {room}
+            assert room / 2 < max(map(len, lines(made, "p").values())) <= room
 
     def test_a_line_that_asks_for_few_points_has_them_among_many_others(self):
         plots = [PlotDef("few", max_points=100), PlotDef("many")]

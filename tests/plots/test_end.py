@@ -93,4 +93,4 @@ def test_the_interpreter_is_kept_while_points_are_thinned(no_turns):
     end = End(((x[:1000], y[:1000]),), last=999.0, level=3)
     assert not gives_way(lambda: end.with_more(x[1000:], y[1000:]))
     assert not gives_way(end.coarser)
-    assert gives_way(lambda: thinned(x, y, 3))  # such a wait would have been seen
+    assert any(gives_way(lambda: thinned(x, y, 3)) for _ in range(100))  # so a wait would have been seen

@@ -39,6 +39,21 @@ def line(shown: Shown) -> set[Point]:
     return {(x, y) for x, y in zip(shown.x.tolist(), shown.y.tolist(), strict=True) if math.isfinite(y)}
 
 
+class Plain(Trace):
+    """Every batch goes the way of points in any order."""
+
+    def _appended(self, x, y):
+        return self._kept, 0
+
+
+def traced(kind: type[Trace], max_points: int, log: bool = False, eager: bool = True) -> Trace:
+    """A trace that thins as soon as it may, where it is eager, so that few points show what many would."""
+    trace = kind(max_points, log)
+    if eager:
+        trace._batch = max_points
+    return trace
+
+
 def feed(trace: Trace, points: list[Point], cuts: list[int]) -> None:
     """Give the points in batches; look at what is shown after every other one, as a dashboard does."""
     edges = [0, *sorted({cut % (len(points) + 1) for cut in cuts}), len(points)]
@@ -58,11 +73,12 @@ limits = st.sampled_from([4, 5, 7, 12, 40, 200])
 cuts = st.lists(st.integers(0, 10**6), max_size=6)
 
 
-@given(st.dictionaries(xs, ys, max_size=300), st.randoms(), limits, cuts, st.booleans())
-def test_four_points_of_every_bucket_stay_whatever_the_order(points, random, max_points, cuts, log):
-    trace = Trace(max_points, log)
-    arrivals = list(points.items())
-    random.shuffle(arrivals)
+@given(st.dictionaries(xs, ys, max_size=300), st.randoms(), limits, cuts, st.booleans(), st.booleans(), st.booleans())
+def test_four_points_of_every_bucket_stay_whatever_the_order(points, random, max_points, cuts, log, eager, ordered):
+    trace = traced(Trace, max_points, log, eager)
+    arrivals = sorted(points.items()) if ordered else list(points.items())
+    if not ordered:
+        random.shuffle(arrivals)
     feed(trace, arrivals, cuts)
     shown = trace.shown()
 
@@ -72,9 +88,9 @@ def test_four_points_of_every_bucket_stay_whatever_the_order(points, random, max
     assert (np.diff(shown.x) > 0).all()
 
 
-@given(st.dictionaries(xs, ys, max_size=300), st.randoms(), limits, cuts)
-def test_first_last_lowest_and_highest_are_the_true_ones(points, random, max_points, cuts):
-    trace = Trace(max_points)
+@given(st.dictionaries(xs, ys, max_size=300), st.randoms(), limits, cuts, st.booleans())
+def test_first_last_lowest_and_highest_are_the_true_ones(points, random, max_points, cuts, eager):
+    trace = traced(Trace, max_points, eager=eager)
     arrivals = list(points.items())
     random.shuffle(arrivals)
     feed(trace, arrivals, cuts)
@@ -96,7 +112,7 @@ def test_leftmost_non_finite_points_are_marked_and_leave_a_gap(points, random, m
     feed(trace, arrivals, [40])
     bad = sorted((x, y) for x, y in points.items() if not math.isfinite(y))
     shown = trace.shown()
-    expected = bad[: min(MARKS, (max_points - 4) // 8)]
+    expected = bad[: min(MARKS, (max_points - 4) // 4)]
 
     assert shown.mark_x.tolist() == [x for x, _ in expected]
     assert shown.mark_kind == tuple(kind_of(y) for _, y in expected)
@@ -104,9 +120,9 @@ def test_leftmost_non_finite_points_are_marked_and_leave_a_gap(points, random, m
     assert sum(trace.nonfinite.values()) == len(bad)
 
 
-@given(st.lists(st.tuples(st.integers(0, 60).map(float), ys), max_size=400), limits, cuts)
-def test_the_later_of_two_points_at_one_x_wins(arrivals, max_points, cuts):
-    trace = Trace(max_points)
+@given(st.lists(st.tuples(st.integers(0, 60).map(float), ys), max_size=400), limits, cuts, st.booleans())
+def test_the_later_of_two_points_at_one_x_wins(arrivals, max_points, cuts, eager):
+    trace = traced(Trace, max_points, eager=eager)
     feed(trace, arrivals, cuts)
     newest = dict(arrivals)
     shown = trace.shown()
@@ -130,6 +146,54 @@ def test_what_is_kept_follows_from_the_points_and_their_order_alone(seed, max_po
     assert np.array_equal(watched.shown().x, at_once.shown().x)
     assert np.array_equal(watched.shown().y, at_once.shown().y, equal_nan=True)
     assert (watched.level, watched.nonfinite) == (at_once.level, at_once.nonfinite)
+
+
+def wandering(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points that mostly ascend, and now and then do not, repeat, make a leap or are nowhere."""
+    steps = random.choice(
+        [1.0, 1.0, 1.0, 0.2, 0.0, -5.0, 1e6, 1e-9], n, p=[0.3, 0.3, 0.2, 0.17, 0.01, 0.01, 0.005, 0.005]
+    )
+    x = np.cumsum(steps) * random.choice([1.0, 1e-300, 1e280]) + random.choice([0.0, -50.0])
+    y = random.choice([0.0, -0.0, 1.0, -1.0, 3.0], n) * random.choice([1.0, 1e300])
+    for array, kinds in ((x, [np.nan, np.inf]), (y, [np.nan, np.inf, -np.inf])):
+        if random.random() < 0.5:
+            array[random.integers(0, n, 3)] = random.choice(kinds, 3)
+    return x, y
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 7, 40, 200]), st.booleans(), cuts)
+def test_points_at_the_end_are_thinned_as_points_anywhere(seed, max_points, log, cuts):
+    random = np.random.default_rng(seed)
+    x, y = wandering(random, 900)
+    resized = random.choice([4, 30, 100, 300], 2)
+    quick, plain = (traced(kind, max_points, log) for kind in (Trace, Plain))
+    for at, limit in zip((300, 600), resized, strict=True):
+        part = slice(at - 300, at)
+        feed(quick, list(zip(x[part].tolist(), y[part].tolist(), strict=True)), cuts)
+        plain.extend(x[part], y[part])
+        for trace in (quick, plain):
+            trace.resize(int(limit))
+            trace._batch = int(limit)
+    quick.extend(x[600:], y[600:])
+    plain.extend(x[600:], y[600:])
+    assert np.array_equal(quick.shown().x, plain.shown().x)
+    assert np.array_equal(quick.shown().y, plain.shown().y, equal_nan=True)
+    assert (quick.level, quick.nonfinite, quick.skipped) == (plain.level, plain.nonfinite, plain.skipped)
+
+
+@pytest.mark.parametrize("then", [np.full(480, np.nan), np.arange(480.0)])
+def test_a_leap_of_x_is_thinned_alike_however_it_comes(then):
+    """At the level of what was kept, its numbers of buckets would not be whole."""
+    x = np.concatenate((np.arange(960.0) * 1e-300, np.geomspace(1e-290, 1e300, 480), then))
+    y = np.sin(np.arange(len(x)))
+    shown = []
+    for kind, pieces in ((Trace, 1), (Trace, 4), (Plain, 4)):
+        trace = kind(480)
+        for part in np.split(np.arange(len(x)), pieces):
+            trace.extend(x[part], y[part])
+        shown.append((trace.shown().x.tolist(), trace.level))
+    assert shown[0] == shown[1] == shown[2]
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
