@@ -242,3 +242,22 @@ def test_a_view_that_has_shown_everything_says_so_when_it_is_closed_again() -> N
     view.offer(batch(0), None, 0)
     assert view.close(5)
     assert view.close(5)
+
+
+def test_logs_that_come_unevenly_are_one_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a loss at once and the layers' statistics a moment later: between two steps it is not quiet."""
+    monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
+    now, sink = [100.0], Computing(1.0)
+    view = View(sink, "memory", clock=lambda: now[0], computed=lambda: sink.computed)
+    gaps = [0.06, 0.44] * 4
+    for gap in gaps:
+        now[0] += gap
+        view.offer(batch(0), None, 0)
+    assert view.flush(5)
+    flushes = view.status()["flushes"]
+    for gap in gaps:
+        now[0] += gap
+        view._step()
+        assert view.status()["flushes"] == flushes
+        view.offer(batch(0), None, 0)
+    view.close(5)
