@@ -144,7 +144,7 @@ def encode_records(q: int, records: Sequence[Record]) -> bytes | None:
         heads = [encoded[:-1] for encoded in map(encode_json, bodies)]
     except Exception:
         return None  # one by one it turns out which
-    parts = [b"", b',"c":"', b"", b'"}\n'] * len(heads)  # as `seal` does, a third faster than calling it
+    parts = [b"", b',"c":"', b"", b'"}\n'] * len(heads)  # as `seal` does, with all checksums made text in one call
     parts[::4] = heads
     parts[2::4] = np.fromiter(map(crc32, heads), ">u4").tobytes().hex(" ", 4).encode().split()
     sealed = b"".join(parts)

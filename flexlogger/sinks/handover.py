@@ -21,7 +21,7 @@ from flexlogger.sinks.merged import OneDashboard
 WAITING_BYTES = 16 * 2**20
 """Up to this much is handed over in memory; what is older is read from the log."""
 TOGETHER_BYTES = 4 * 2**20
-"""Rows handed over at once: the fewer pieces, the less often a view's thread has to wait for the interpreter."""
+"""Bytes of rows joined into one piece: the fewer there are, the less often a view waits for the interpreter."""
 
 
 class History(Protocol):

@@ -167,7 +167,9 @@ def test_a_view_rests_for_what_it_has_computed(computes: float, rests: float, mo
 
 
 @pytest.mark.parametrize(("step", "rests"), [(0.05, 5.0), (0.4, 5.0), (1.0, 5.0), (2.0, 0.5)])
-def test_a_view_rests_between_steps_that_take_a_while_too(step: float, rests: float, monkeypatch) -> None:
+def test_a_view_rests_between_steps_that_take_a_while_too(
+    step: float, rests: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """But where they are so far apart, each may be shown."""
     monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
     now, sink = [100.0], Computing(1.0)
@@ -188,7 +190,7 @@ def test_a_view_rests_between_steps_that_take_a_while_too(step: float, rests: fl
     view.close(5)
 
 
-def test_a_pause_does_not_cut_the_rest_short(monkeypatch) -> None:
+def test_a_pause_does_not_cut_the_rest_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """In it a view has nothing to show, and computes nothing: what it had computed before still counts."""
     monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
     now, sink = [100.0], Computing(1.0)
