@@ -18,10 +18,11 @@ from flexlogger.model.gathered import Mark, Marks, Part, made
 from flexlogger.model.need import Need
 from flexlogger.model.rows import add_sums, carefully, quiet, rows_of, settle
 from flexlogger.model.statistics import COLUMNS, Rows
-from flexlogger.model.sweep import PIECE
 
 SMALL = 65536
 """Entries up to which a tensor is copied; larger ones are cheaper to reduce where they are."""
+PIECE = 131072
+"""Entries copied before they are reduced: half a megabyte, which the cache holds beside what they are copied from."""
 MOST = 64
 """Shapes for which room is kept from one step to the next, if no more are used."""
 Places = np.ndarray[Any, np.dtype[np.intp]]

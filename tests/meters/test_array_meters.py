@@ -154,6 +154,17 @@ def test_accuracy_over_pixels_and_classes(shape: tuple[int, ...]) -> None:
     assert logits.value() == classes.value() == pytest.approx((scores.argmax(1) == truth).float().mean().item())
 
 
+@pytest.mark.parametrize(
+    "scores", [[[2.0, 2.0, 1.0]], [[1.0, math.nan, 3.0]], [[math.nan, math.nan, 0.0]], [[-math.inf] * 3]]
+)
+def test_accuracy_breaks_ties_and_takes_nan_as_torch_does(scores: list[list[float]]) -> None:
+    given = torch.tensor(scores)
+    for truth in range(3):
+        meter = make("AccuracyMeter")
+        meter.add(given, torch.tensor([truth]))
+        assert meter.value() == float(given.argmax(1).item() == truth)
+
+
 @pytest.mark.parametrize("n", [1, 128, 129, 1000])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.int64])
 def test_accuracy_of_batches_of_any_size(n: int, dtype: torch.dtype) -> None:
