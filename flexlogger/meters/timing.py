@@ -33,7 +33,10 @@ class _Timed(SumMeter):
 
     def reset(self) -> None:
         """Forget the amount and start the clock anew."""
-        super().reset()
+        if self.count:
+            super().reset()
+        else:
+            self.buffer.clear()
         self._start = self._clock()
 
     def _seconds(self) -> float:
