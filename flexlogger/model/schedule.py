@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from statistics import mean, median
+from statistics import fmean, median, median_low
 
 from flexlogger.errors import ValueRefusedError
 from flexlogger.model.agree import Agreement
@@ -17,6 +17,8 @@ FIRST_GAP = 5
 
 KNOWN = 15
 """Collected steps that tell what one costs."""
+NEAR = 9
+"""Usual steps that a collected one is set beside: a machine's mood changes within more."""
 PAUSE = 10
 """Usual steps that one step may take; what is beyond them is a pause of training: an evaluation, a checkpoint."""
 
@@ -35,7 +37,7 @@ class Cost:
         self._due: deque[float] = deque(maxlen=KNOWN)
         self._idle: deque[float] = deque(maxlen=51)
         self._behind = False  # whether the last step was a collected one whose `_longer` waits for the next
-        self._spent = 0.0
+        self._owned = self._hid = 0.0
         self._early: list[float] = []  # the first steps, while it is not known which of them held a pause
         self._elapsed = 0.0
         self.steps = 0
@@ -45,22 +47,28 @@ class Cost:
         """A step has taken `seconds`, with `own` of them in our code where it was collected."""
         self.steps += 1
         idle = median(self._idle) if len(self._idle) >= 3 else None
+        usual = idle if idle is not None else median(self._due) if len(self._due) >= 3 else None
+        counted = self._without_pause(seconds, own or 0.0, usual)
+        longer = None
+        if idle is not None and (self._behind or own is not None):
+            longer = counted - median(list(self._idle)[-NEAR:])
         if own is None:
             self._idle.append(seconds)  # whole: they may have become longer for good
-        usual = idle if idle is not None else median(self._due) if len(self._due) >= 3 else None
-        seconds = self._without_pause(seconds, own or 0.0, usual)
-        longer = seconds - idle if idle is not None else None
-        if own is None:
             if self._behind and longer is not None:
                 self._longer[-1] += longer
         else:
-            self.collected += 1
-            self._own.append(own)
-            self._due.append(seconds)
-            if longer is not None:
-                self._longer.append(longer)
-            self._spent = self.collected * self.each if self.collected <= KNOWN else self._spent + self.each
+            self._collect(counted, own, longer)
         self._behind = own is not None and longer is not None
+
+    def _collect(self, seconds: float, own: float, longer: float | None) -> None:
+        self.collected += 1
+        self._own.append(own)
+        self._due.append(seconds)
+        if longer is not None:
+            self._longer.append(longer)
+        self._owned += own
+        hidden = self._hidden
+        self._hid = self.collected * hidden if self.collected <= KNOWN else self._hid + hidden
 
     def _without_pause(self, seconds: float, own: float, usual: float | None) -> float:
         """Count a step that took `seconds`; return how many of them are no pause."""
@@ -81,15 +89,28 @@ class Cost:
     @property
     def each(self) -> float:
         """Seconds that one collected step costs."""
-        if not self._own:
+        return self._usual_own + self._hidden
+
+    @property
+    def _usual_own(self) -> float:
+        """Seconds in our own code; the very first time it also asks for the memory that it then keeps."""
+        return median_low(self._own) if self._own else 0.0
+
+    @property
+    def _hidden(self) -> float:
+        """Seconds beyond that, as far as they are known: a difference that may as well be none counts for half."""
+        if len(self._longer) < 5:
             return 0.0
-        return max(median(self._own), _middle(self._longer) if len(self._longer) >= 5 else 0.0)
+        found = max(0.0, _middle(self._longer) - self._usual_own)
+        middle, n = fmean(self._longer), len(self._longer)
+        unsure = sum((longer - middle) ** 2 for longer in self._longer) / (n * (n - 1))
+        return found**3 / (found**2 + unsure) if found else 0.0
 
     @property
     def spent(self) -> float:
         """Seconds that all collected steps have cost, each as one did when it was collected: a machine that is busy for
         a while says nothing about those before."""
-        return self.collected * self.each if self.collected <= KNOWN else self._spent
+        return self._owned + (self.collected * self._hidden if self.collected <= KNOWN else self._hid)
 
     @property
     def step(self) -> float:
@@ -112,7 +133,7 @@ class Cost:
 def _middle(values: Sequence[float]) -> float:
     """The mean without the lowest and the highest: what most cost adds up to, and one that met something else does not
     tell."""
-    return mean(sorted(values)[1:-1])
+    return fmean(sorted(values)[1:-1])
 
 
 class Every:
