@@ -13,18 +13,20 @@ from tests.server.peers import post
 
 DRAW = Path(__file__).parents[2] / "flexlogger/server/draw.js"
 
-# Around plotly's own function, inside of ours: what is drawn, and in which turn of the page's event loop.
+# Around plotly's own functions, inside of ours: what is drawn, and in which turn of the page's event loop.
 NOTED = """
 window.drawn = [];
 window.turn = 0;
 const turns = new MessageChannel();
 turns.port1.onmessage = () => { window.turn++; turns.port2.postMessage(0); };
 turns.port2.postMessage(0);
-const plotly = Plotly.newPlot;
-Plotly.newPlot = (pane, data, layout, config) => {
-  window.drawn.push({title: layout.title, y: data[0].y.at(-1), turn: window.turn, at: performance.now()});
-  return plotly(pane, data, layout, config);
-};
+for (const name of ['newPlot', 'react']) {
+  const plotly = Plotly[name];
+  Plotly[name] = (pane, data, layout, config) => {
+    window.drawn.push({name, title: layout.title, y: data[0].y.at(-1), turn: window.turn, at: performance.now()});
+    return plotly(pane, data, layout, config);
+  };
+}
 """
 
 FIRST = "document.querySelector('.plotly-graph-div')"
@@ -87,6 +89,18 @@ def test_of_several_plots_that_wait_for_one_pane_the_latest_is_drawn(server: Ser
     noted.evaluate(PLOT_AGAIN, [3, 4, 5])
     wait_for(noted, "again", 5)
     assert [one["y"] for one in drawn(noted) if one["title"] == "again"] == [5]
+
+
+def test_a_plot_that_is_there_is_changed_and_not_made_anew(server: ServerProcess, noted: Page) -> None:
+    plot(server, "changed", 0)
+    noted.goto(f"{server.url}/env/changed")
+    wait_for(noted, "plot 0")
+    for y in (3, 4):
+        noted.evaluate(PLOT_AGAIN, [y])
+        wait_for(noted, "again", y)
+    assert [(one["name"], one["y"]) for one in drawn(noted)] == [("newPlot", 1), ("react", 3), ("react", 4)]
+    assert noted.evaluate(f"{FIRST}._fullLayout.yaxis.range[1]") > 4
+    assert noted.locator(".scatterlayer path.js-line").count() == 2
 
 
 def test_what_the_user_did_while_a_plot_waited_stays(server: ServerProcess, noted: Page) -> None:
