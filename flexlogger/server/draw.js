@@ -2,7 +2,8 @@
 //
 // visdom's page plots whatever has arrived within 100 ms in one go: with 50 windows no click is answered for seconds.
 // Here a plot waits for its turn, and a newer one of the same pane takes its place meanwhile. Plots in view come first,
-// and after each the page rests for as long as it took, or longer for one that nobody sees.
+// and after each the page rests for as long as it took, or longer for one that nobody sees. And a click on a window
+// does not make the browser look at every element of all of them.
 "use strict";
 (() => {
   const plot = Plotly.newPlot;
@@ -62,6 +63,19 @@
   });
   for (const input of ["pointerdown", "keydown", "wheel"])
     addEventListener(input, () => { touched = performance.now(); }, { capture: true, passive: true });
+
+  // While a window is dragged, and at each click on its bar, the page's library gives the body a class under which
+  // nothing can be selected: all elements of all windows are styled anew for it. A drag that selects nothing from its
+  // start needs no class.
+  const UNSELECTED = "react-draggable-transparent-selection";
+  addEventListener("DOMContentLoaded", () => {
+    const classes = document.body.classList, add = classes.add;
+    classes.add = (...names) => add.apply(classes, names.filter((name) => name !== UNSELECTED));
+  });
+  addEventListener("selectstart", (event) => {
+    const from = event.target instanceof Element ? event.target : event.target.parentElement;
+    if (from?.closest(".window .bar, .react-resizable-handle")) event.preventDefault();
+  });
 
   Plotly.newPlot = (id, data, layout, config) => {
     const pane = document.getElementById(id);

@@ -150,6 +150,36 @@ def test_a_plot_out_of_view_costs_no_rendering_and_is_there_when_it_comes_into_v
     assert last.locator(".scatterlayer path.js-line").count() == 2
 
 
+def test_a_window_is_dragged_without_selecting_text_and_without_styling_the_whole_page_anew(
+    server: ServerProcess, noted: Page
+) -> None:
+    for number in range(4):
+        plot(server, "dragged", number)
+    noted.goto(f"{server.url}/env/dragged")
+    noted.wait_for_function("new Set(drawn.map((one) => one.title)).size === 4")
+    bar = noted.locator(".react-grid-item", has_text="plot 0").locator(".bar")
+    before, target = bar.bounding_box(), noted.locator(".react-grid-item", has_text="plot 3").bounding_box()
+    assert before is not None
+    assert target is not None
+    noted.evaluate(
+        """() => {
+        window.classes = [];
+        const watch = new MutationObserver(() => classes.push(document.body.className));
+        watch.observe(document.body, {attributes: true});
+    }"""
+    )
+    noted.mouse.move(before["x"] + 100, before["y"] + 5)
+    noted.mouse.down()
+    noted.mouse.move(target["x"] + 200, target["y"] + 150, steps=5)
+    assert noted.evaluate("getSelection().toString()") == ""
+    noted.mouse.up()
+    noted.wait_for_function("document.querySelectorAll('.react-draggable-dragging').length === 0")
+    after = bar.bounding_box()
+    assert after is not None
+    assert (after["x"], after["y"]) != (before["x"], before["y"])
+    assert set(noted.evaluate("classes")) <= {""}
+
+
 def test_no_plot_has_a_link_to_a_place_that_the_page_may_not_send_it_to(server: ServerProcess, noted: Page) -> None:
     plot(server, "links", 1)
     noted.goto(f"{server.url}/env/links")
