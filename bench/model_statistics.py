@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from collections.abc import Mapping
-from itertools import pairwise
-from statistics import mean, median
+from statistics import median
 from typing import Any, NamedTuple
 
 from bench.driver import WorkerError
-from bench.figures import Spread, short
+from bench.figures import Spread, at_most, short
+from bench.model_figures import added_by, beside_bare, by_the_clock, longer_when_due, share_added
 from bench.results import Plot, Result, Table, Target
 from bench.session import Rounds, Session
 
@@ -44,26 +44,33 @@ LIMITS = {
 
 
 class Size(NamedTuple):
-    """How long one model is measured: rounds, steps of a bare block, of a watched one, and of all that a budget is
-    given. A dashboard is drawn every five seconds, so blocks of fast steps are long."""
+    """How long one model is measured: rounds, steps of a bare block, of a watched one, of all that are looked at every
+    tenth (None: blocks of these too), and of all that a budget is given.
+
+    A machine changes its speed within seconds, so blocks of slow steps are short and many. A dashboard is drawn every
+    five seconds, so blocks of fast steps are long.
+    """
 
     rounds: int
     bare: int
     steps: int
+    tenth: int | None
     budget: int
 
 
 SIZES = {
-    "conv8": Size(5, 20, 20, 240),
-    "mlp100": Size(8, 150, 600, 4000),
-    "gpt10m": Size(5, 10, 10, 100),
-    "gpt2small": Size(2, 10, 10, 40),
+    "conv8": Size(25, 4, 4, 200, 600),
+    "mlp100": Size(8, 150, 600, None, 4000),
+    "gpt10m": Size(20, 3, 3, 150, 300),
+    "gpt2small": Size(4, 2, 2, 30, 40),
 }
 LARGEST, LARGEST_OURS = "gpt2small", (EACH, ALL_TENTH, BUDGET)
 """A step of this one takes seconds: only what tells most is measured."""
-QUICK = {"mlp100": Size(2, 20, 20, 300)}
+QUICK = {"mlp100": Size(2, 20, 20, None, 300)}
 QUICK_OURS, QUICK_PEERS = (EACH, ALL_TENTH), ("twins_lightning", "twins_wandb")
-PEER_ROUNDS = 2
+PEER_ROUNDS = 6
+PARTS = 5
+"""In which a long run is measured, between which the log and the dashboard come to rest."""
 LONGEST_S, PEERS_LONGEST_S = 30.0, 5.0
 """A block that takes longer than this ends early."""
 
@@ -71,16 +78,19 @@ HOW = """\
 Four models on one thread: eight convolutions with batch norm and ReLU (conv8, batch 32 of 32 × 32), a hundred linear
 layers of 64 with ReLU (mlp100, batch 64), a transformer of 10.9 million parameters (gpt10m, 512 tokens) and one of 124
 million, like GPT-2 small (gpt2small, 64 tokens). In each process there are two equal models, and blocks of steps of
-the one that nobody watches and of the one that is watched take turns. What is added is told of the median over the
-rounds for each place in the period, averaged over the period, relative to the bare steps before and after the block.
-flexlogger's numbers (mean, std, norm, min and max of every parameter and gradient; *everything*: of inputs, outputs and
-their gradients too) go through a run's log to a dashboard on a real server, and the numbers of the others where they
-write them; *nobody wants them* is collecting alone. *By the clock* is the mean over all steps, with whatever the
-logger's threads and the machine did meanwhile. Other tools run as often as they are called, which is every step.
-Of a budget it is counted what the steps that were due took longer than the others, with the step behind each. *Own
-ms* is what the training thread spends in flexlogger when a step is due, by its own clock (of the last round). *One pass
-over memory* reads as many numbers as there are parameters and gradients, in one piece, once, while the caches hold
-something else, and looks for the largest: about what the least of all looks at them would cost."""
+the one that nobody watches and of the one that is watched take turns. What is added is told, round by round, of the
+median of a block for each place in the period, averaged over the period, relative to the bare blocks before and after
+it. Where steps are long, what is added *every tenth* step and under a *budget* is told of each step that is due and
+the one behind it, relative to the four steps without collecting on either side: the machine changes its speed within
+seconds. flexlogger's numbers (mean, std, norm, min and max of every parameter and gradient; *everything*: of inputs,
+outputs and their gradients too) go through a run's log to a dashboard on a real server, and the numbers of the others
+where they write them; *nobody wants them* is collecting alone. *By the clock* is the mean over all steps, with whatever
+the logger's threads and the machine did meanwhile. Other tools run as often as they are called, which is every step.
+*Own account* is what flexlogger itself says that a step which is due costs (`status()`): the time in its own code on
+the training thread, and how much longer such steps are than others beyond that, as far as that is known. *One pass over
+memory* reads as many numbers as there are parameters and gradients, in one piece, once, while the caches hold something
+else, and looks for the largest: about what the least of all looks at them would cost. Where the rounds scatter so much
+that they say neither yes nor no (sign test, 5 %), it is *not shown* whether a target is reached."""
 
 
 def run(session: Session) -> Result:
@@ -93,8 +103,8 @@ def run(session: Session) -> Result:
                 found[model][label] = _measure(session, model, label, size, options)
             except WorkerError as error:
                 session.problems.append(f"{model}: {str(error).splitlines()[0]}")
-    tables = [_table(model, rounds) for model, rounds in found.items()]
-    return Result(NAME, "Model statistics", HOW, session.quick, tables, _targets(found), [_plot(found)])
+    tables = [_table(model, sizes[model], rounds) for model, rounds in found.items()]
+    return Result(NAME, "Model statistics", HOW, session.quick, tables, _targets(sizes, found), [_plot(found)])
 
 
 def _asked(quick: bool, model: str) -> dict[str, dict[str, Any]]:
@@ -120,7 +130,8 @@ def _measure(session: Session, model: str, label: str, size: Size, asked: dict[s
             asked["contender"], {"model": model, "folder": str(folder), **place, **options}, peer=not ours
         )
         with worker:
-            rounds, steps = (size.rounds, size.steps) if label != BUDGET else (4, size.budget // 4)
+            alone = _alone(label, size)
+            rounds, steps = (PARTS, alone // PARTS) if alone else (size.rounds, size.steps)
             rounds, longest = (rounds, LONGEST_S) if ours else (min(rounds, PEER_ROUNDS), PEERS_LONGEST_S)
             for watched in (False, True):
                 worker.round(watched=watched, steps=2, seconds=longest)
@@ -132,74 +143,27 @@ def _measure(session: Session, model: str, label: str, size: Size, asked: dict[s
     return found
 
 
-# ---- figures
+def _alone(label: str, size: Size) -> int | None:
+    """The steps of a run in which those that are due are set beside the others; None where they are set beside bare
+    blocks."""
+    return size.budget if label == BUDGET else size.tenth if label in (TENTH, ALL_TENTH) else None
 
 
-def _relative(rounds: Rounds) -> list[list[float]]:
-    """The steps of each watched block relative to the bare ones around it."""
-    bare = [median(r["times"]) for r in rounds["bare"]]
-    around = [(before + after) / 2 for before, after in pairwise(bare)]
-    return [[t / base for t in r["times"]] for r, base in zip(rounds["watched"], around, strict=True)]
+# ---- tables
 
 
-def _added(rounds: Rounds) -> Spread:
-    """Percent added to a step: lowest round, all together, highest round."""
-    periods = [_by_place(times, r) for times, r in zip(_relative(rounds), rounds["watched"], strict=True)]
-    together: dict[int, list[float]] = defaultdict(list)
-    for period in periods:
-        for place, times in period.items():
-            together[place] += times
-    each = [_percent(period) for period in periods]
-    return Spread(min(each), _percent(together), max(each))
-
-
-def _by_the_clock(rounds: Rounds) -> float:
-    """Percent that whole blocks took longer, with everything that happened meanwhile."""
-    relative = _relative(rounds)
-    return (sum(map(sum, relative)) / sum(map(len, relative)) - 1) * 100
-
-
-def _by_place(times: list[float], measured: dict[str, Any]) -> dict[int, list[float]]:
-    """Steps by their place in the period, of which the step that is due is the first."""
-    due = measured["due"]
-    period = measured.get("every", 1) if any(due) else 1
-    places: dict[int, list[float]] = defaultdict(list)
-    for at, time in enumerate(times):
-        places[(at - due.index(True)) % period if any(due) else 0].append(time)
-    return places
-
-
-def _percent(places: Mapping[int, list[float]]) -> float:
-    return (mean(median(times) for times in places.values()) - 1) * 100
-
-
-def _share(rounds: Rounds) -> float:
-    """Percent of training time that steps which were due, and those behind them, took longer than the others."""
-    longer = total = 0.0
-    for times, r in zip(_relative(rounds), rounds["watched"], strict=True):
-        near = [now or before for now, before in zip(r["due"], [False, *r["due"]], strict=False)]
-        idle = median([t for t, skip in zip(times, near, strict=True) if not skip] or [1.0])
-        longer += sum(t - idle for t, is_near in zip(times, near, strict=True) if is_near)
-        total += sum(times)
-    return longer / (total - longer) * 100
-
-
-def _table(model: str, found: dict[str, Rounds]) -> Table:
+def _table(model: str, size: Size, found: dict[str, Rounds]) -> Table:
     rows = []
     for label, rounds in found.items():
+        alone, last = _alone(label, size), rounds["watched"][-1]
         bare = Spread.of([median(r["times"]) for r in rounds["bare"]])
-        due = [
-            t
-            for times, r in zip(_relative(rounds), rounds["watched"], strict=True)
-            for t, d in zip(times, r["due"], strict=True)
-            if d
-        ]
-        last = rounds["watched"][-1]
-        added = f"{_share(rounds):.2f} (1 step in {last['every']:,})" if label == BUDGET else str(_added(rounds))
-        wall = short(_by_the_clock(rounds)) if label != BUDGET else ""
+        added = str(added_by(rounds, bool(alone)))
+        if label == BUDGET:
+            due = sum(sum(r["due"]) for r in rounds["watched"])
+            added = f"{share_added(rounds):.2f} ({due} of {alone:,} steps)"
+        wall = short(by_the_clock(rounds)) if not alone else ""
         own = _own(last["cost_ms"], bare.middle) if "cost_ms" in last and label != IDLE else ""
-        at_due = short((median(due) - 1) * 100) if due and label not in (IDLE, BUDGET) else ""
-        rows.append([label, str(bare), at_due, added, wall, own])
+        rows.append([label, str(bare), _at_due(rounds, label, bool(alone)), added, wall, own])
         if label == EACH:
             rows.append(["one pass over memory", "", "", "", "", _own(last["pass_ms"], bare.middle)])
     columns = [
@@ -208,9 +172,17 @@ def _table(model: str, found: dict[str, Rounds]) -> Table:
         "+ % of a step that is due",
         "+ % on average",
         "+ % by the clock",
-        "own ms (% of a step)",
+        "own account, ms (% of a step)",
     ]
     return Table(model, columns, rows)
+
+
+def _at_due(rounds: Rounds, label: str, alone: bool) -> str:
+    if alone:
+        return short(100 * median(longer_when_due(rounds) or [math.nan]))
+    pairs = zip(beside_bare(rounds), rounds["watched"], strict=True)
+    due = [t for times, r in pairs for t, is_due in zip(times, r["due"], strict=True) if is_due]
+    return short((median(due) - 1) * 100) if due and label != IDLE else ""
 
 
 def _own(ms: float, bare: float) -> str:
@@ -220,19 +192,20 @@ def _own(ms: float, bare: float) -> str:
 # ---- targets
 
 
-def _targets(found: dict[str, dict[str, Rounds]]) -> list[Target]:
+def _targets(sizes: Mapping[str, Size], found: dict[str, dict[str, Rounds]]) -> list[Target]:
     targets = []
     for label, limits in LIMITS.items():
         for model, limit in limits.items():
             if label in found.get(model, {}):
-                added = _added(found[model][label])
-                targets.append(Target(f"{model}: {label}", f"≤ {limit:g} %", f"{added} %", added.middle <= limit))
+                added = added_by(found[model][label], bool(_alone(label, sizes[model])))
+                reached = at_most(added.each, limit)
+                targets.append(Target(f"{model}: {label}", f"≤ {limit:g} %", f"{added} %", reached))
     for model, rounds in found.items():
         if IDLE in rounds:
-            idle = _added(rounds[IDLE])
-            targets.append(Target(f"{model}: idle", "not measurable", f"{idle} %", idle.low <= 0 or idle.middle < 0.5))
+            idle = added_by(rounds[IDLE], False)
+            targets.append(Target(f"{model}: idle", "not measurable", f"{idle} %", at_most(idle.each, 0) is not False))
         if BUDGET in rounds:
-            share = _share(rounds[BUDGET])
+            share = share_added(rounds[BUDGET])
             targets.append(Target(f"{model}: budget of 1 %", "1 % ± 0.5", f"{share:.2f} %", 0.5 <= share <= 1.5))
     return targets
 
@@ -240,7 +213,7 @@ def _targets(found: dict[str, dict[str, Rounds]]) -> list[Target]:
 def _plot(found: dict[str, dict[str, Rounds]]) -> Plot:
     labels = (EACH, *PEERS)
     series = {
-        model: {label: max(0.01, _added(rounds[label]).middle) for label in labels if label in rounds}
+        model: {label: max(0.01, added_by(rounds[label], False).middle) for label in labels if label in rounds}
         for model, rounds in found.items()
     }
     return Plot("bench-model-statistics.png", "bars", "Statistics every step", "% added to a training step", series)
