@@ -23,9 +23,9 @@ INTERVAL_S = 0.5
 """A sink is flushed at most this often …"""
 SHARE = 4
 """… and a flush that took d seconds is followed by a pause of SHARE times d, so a slow server gets fewer."""
-COMPUTED_SHARE = 19
+COMPUTED_SHARE = 39
 """What a view computes training may have to wait for: while more comes, the pause is so many times that as well …"""
-LATE_S = 5.0
+LATE_S = 10.0
 """… but not for that longer than this, so that the largest dashboards are late by seconds only."""
 QUIET_S = (0.2, 1.5)
 """Where nothing has come for twice as long as there was between what came lately, and for so long at least, nobody

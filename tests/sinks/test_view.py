@@ -150,9 +150,9 @@ class Computing(MemorySink):
         super().flush()
 
 
-@pytest.mark.parametrize(("computes", "rests"), [(0.01, 0.5), (0.1, 1.9), (1.0, 5.0)])
+@pytest.mark.parametrize(("computes", "rests"), [(0.01, 0.5), (0.1, 3.9), (1.0, 10.0)])
 def test_a_view_rests_for_what_it_has_computed(computes: float, rests: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training may have waited for it: it has a twentieth of the time, and the largest are late by seconds only."""
+    """Training may have waited for it: it has a fortieth of the time, and the largest are late by seconds only."""
     monkeypatch.setattr("flexlogger.sinks.view.POLL_S", 3600.0)
     now, sink = [100.0], Computing(computes)
     view = View(sink, "memory", clock=lambda: now[0], computed=lambda: sink.computed)
@@ -166,7 +166,7 @@ def test_a_view_rests_for_what_it_has_computed(computes: float, rests: float, mo
     view.close(5)
 
 
-@pytest.mark.parametrize(("step", "rests"), [(0.05, 5.0), (0.4, 5.0), (1.0, 5.0), (2.0, 0.5)])
+@pytest.mark.parametrize(("step", "rests"), [(0.05, 10.0), (0.4, 10.0), (1.0, 10.0), (2.0, 0.5)])
 def test_a_view_rests_between_steps_that_take_a_while_too(
     step: float, rests: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
