@@ -48,7 +48,7 @@ class Size(NamedTuple):
     tenth (None: blocks of these too), and of all that a budget is given.
 
     A machine changes its speed within seconds, so blocks of slow steps are short and many. A dashboard is drawn every
-    five seconds, so blocks of fast steps are long.
+    ten seconds, so blocks of fast steps are long.
     """
 
     rounds: int
@@ -59,8 +59,8 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "conv8": Size(25, 4, 4, 200, 600),
-    "mlp100": Size(8, 150, 600, None, 4000),
+    "conv8": Size(25, 4, 4, 300, 600),
+    "mlp100": Size(8, 100, 800, None, 4000),
     "gpt10m": Size(20, 3, 3, 150, 300),
     "gpt2small": Size(4, 2, 2, 30, 40),
 }
