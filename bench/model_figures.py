@@ -46,7 +46,7 @@ def added_by(rounds: Rounds, alone: bool) -> Added:
     """What a logger adds: beside bare blocks or, `alone`, by the steps that are due beside those that are not."""
     if alone:
         every = rounds["watched"][-1]["every"]
-        return Added([100 * longer / every for longer in longer_when_due(rounds)])
+        return Added([100 * longer / every for longer in longer_when_due(rounds)] or [math.nan])
     periods = [_by_place(times, r) for times, r in zip(beside_bare(rounds), rounds["watched"], strict=True)]
     return Added([_percent(period) for period in periods])
 

@@ -80,7 +80,7 @@ layers of 64 with ReLU (mlp100, batch 64), a transformer of 10.9 million paramet
 million, like GPT-2 small (gpt2small, 64 tokens). In each process there are two equal models, and blocks of steps of
 the one that nobody watches and of the one that is watched take turns. What is added is told, round by round, of the
 median of a block for each place in the period, averaged over the period, relative to the bare blocks before and after
-it. Where steps are long, what is added *every tenth* step and under a *budget* is told of each step that is due and
+it; of more than five rounds the lowest and the highest figure are those of the middle half. Where steps are long, what is added *every tenth* step and under a *budget* is told of each step that is due and
 the one behind it, relative to the four steps without collecting on either side: the machine changes its speed within
 seconds. flexlogger's numbers (mean, std, norm, min and max of every parameter and gradient; *everything*: of inputs,
 outputs and their gradients too) go through a run's log to a dashboard on a real server, and the numbers of the others
@@ -157,10 +157,11 @@ def _table(model: str, size: Size, found: dict[str, Rounds]) -> Table:
     for label, rounds in found.items():
         alone, last = _alone(label, size), rounds["watched"][-1]
         bare = Spread.of([median(r["times"]) for r in rounds["bare"]])
-        added = str(added_by(rounds, bool(alone)))
         if label == BUDGET:
             due = sum(sum(r["due"]) for r in rounds["watched"])
             added = f"{share_added(rounds):.2f} ({due} of {alone:,} steps)"
+        else:
+            added = str(added_by(rounds, bool(alone)))
         wall = short(by_the_clock(rounds)) if not alone else ""
         own = _own(last["cost_ms"], bare.middle) if "cost_ms" in last and label != IDLE else ""
         rows.append([label, str(bare), _at_due(rounds, label, bool(alone)), added, wall, own])

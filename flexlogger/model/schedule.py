@@ -33,10 +33,10 @@ class Cost:
 
     def __init__(self) -> None:
         self._own: deque[float] = deque(maxlen=KNOWN)
-        self._longer: deque[float] = deque(maxlen=KNOWN)
+        self._beyond: deque[float] = deque(maxlen=KNOWN)
         self._due: deque[float] = deque(maxlen=KNOWN)
         self._idle: deque[float] = deque(maxlen=51)
-        self._behind = False  # whether the last step was a collected one whose `_longer` waits for the next
+        self._behind = False  # whether the last step was a collected one whose `_beyond` waits for the next
         self._owned = self._hid = 0.0
         self._early: list[float] = []  # the first steps, while it is not known which of them held a pause
         self._elapsed = 0.0
@@ -55,7 +55,7 @@ class Cost:
         if own is None:
             self._idle.append(seconds)  # whole: they may have become longer for good
             if self._behind and longer is not None:
-                self._longer[-1] += longer
+                self._beyond[-1] += longer
         else:
             self._collect(counted, own, longer)
         self._behind = own is not None and longer is not None
@@ -65,7 +65,7 @@ class Cost:
         self._own.append(own)
         self._due.append(seconds)
         if longer is not None:
-            self._longer.append(longer)
+            self._beyond.append(longer - own)
         self._owned += own
         hidden = self._hidden
         self._hid = self.collected * hidden if self.collected <= KNOWN else self._hid + hidden
@@ -99,11 +99,10 @@ class Cost:
     @property
     def _hidden(self) -> float:
         """Seconds beyond that, as far as they are known: a difference that may as well be none counts for half."""
-        if len(self._longer) < 5:
+        if len(self._beyond) < 5:
             return 0.0
-        found = max(0.0, _middle(self._longer) - self._usual_own)
-        middle, n = fmean(self._longer), len(self._longer)
-        unsure = sum((longer - middle) ** 2 for longer in self._longer) / (n * (n - 1))
+        found, middle, n = max(0.0, _middle(self._beyond)), fmean(self._beyond), len(self._beyond)
+        unsure = sum((beyond - middle) ** 2 for beyond in self._beyond) / (n * (n - 1))
         return found**3 / (found**2 + unsure) if found else 0.0
 
     @property

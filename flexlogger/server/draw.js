@@ -12,6 +12,7 @@
   const waiting = new Map(); // pane → what to plot there, in the order in which they began to wait
   const inView = new Set();
   const known = new WeakSet();
+  const drawn = new WeakMap(); // pane → the id that it had when it was last drawn, which changes with its data
   let timer = 0, ended = 0, took = 0, touched = -HANDS_OFF;
 
   const after = (milliseconds) => {
@@ -32,13 +33,21 @@
     try {
       // What is drawn already is changed: anew it takes twice as long. visdom's link "Edit" would send the data to
       // plotly's own server, which the page's policy forbids.
-      const draw = pane.data ? Plotly.react : plot;
+      const draw = drawn.has(pane) && !extended(pane, data) ? Plotly.react : plot;
+      drawn.delete(pane); // where it cannot be drawn, the next time it is drawn anew
       if (pane.isConnected) draw(pane, data, keep(pane, data, layout), { ...config, showLink: false });
+      drawn.set(pane, pane.id);
     } finally {
       ended = performance.now();
       took = ended - began;
       after(0);
     }
+  };
+
+  // What visdom's client appends lands in the very arrays that are drawn, which `react` takes for unchanged.
+  const extended = (pane, data) => {
+    const arrays = new Set(pane.data.flatMap((trace) => Object.values(trace).filter(Array.isArray)));
+    return drawn.get(pane) !== pane.id && data.some((trace) => Object.values(trace).some((one) => arrays.has(one)));
   };
 
   // visdom's page takes over hidden traces and zooms when data arrives; this, what the user has done since, and how
@@ -64,8 +73,8 @@
   for (const input of ["pointerdown", "keydown", "wheel"])
     addEventListener(input, () => { touched = performance.now(); }, { capture: true, passive: true });
 
-  // While a window is dragged, and at each click on its bar, the page's library gives the body a class under which
-  // nothing can be selected: all elements of all windows are styled anew for it. A drag that selects nothing from its
+  // While a window is dragged, and at each click on its bar, the page's library gives the body a class under which a
+  // selection is not seen: all elements of all windows are styled anew for it. A drag that selects nothing from its
   // start needs no class.
   const UNSELECTED = "react-draggable-transparent-selection";
   addEventListener("DOMContentLoaded", () => {

@@ -91,6 +91,14 @@ def test_costs_that_differ_are_counted_by_what_they_add_up_to() -> None:
     assert cost.share == pytest.approx((4.0 + 0.5 + 0.5) / 30, rel=0.2)
 
 
+def test_our_own_time_counts_once_however_it_differs() -> None:
+    cost = Every(10).cost
+    for step in range(600):
+        own = None if step % 10 else (1.0 if step % 30 == 0 else 0.1)  # two in three are cheap
+        cost.ended(1.0 + (own or 0.0), own)
+    assert cost.share == pytest.approx((1.0 + 0.1 + 0.1) / 30, rel=0.05)
+
+
 def test_a_collected_step_that_takes_as_long_as_a_pause_is_counted_whole() -> None:
     budget = Budget(0.01)
     collected = run(budget, 20_000, 1.0, own=15.0, hidden=8.0)

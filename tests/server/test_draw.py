@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import visdom
 from playwright.sync_api import Page
 
 from flexlogger.server.process import ServerProcess
@@ -101,6 +102,17 @@ def test_a_plot_that_is_there_is_changed_and_not_made_anew(server: ServerProcess
     assert [(one["name"], one["y"]) for one in drawn(noted)] == [("newPlot", 1), ("react", 3), ("react", 4)]
     assert noted.evaluate(f"{FIRST}._fullLayout.yaxis.range[1]") > 4
     assert noted.locator(".scatterlayer path.js-line").count() == 2
+
+
+def test_what_visdoms_own_client_appends_is_drawn(server: ServerProcess, noted: Page) -> None:
+    viz = visdom.Visdom(server="http://127.0.0.1", port=server.port, env="appended", raise_exceptions=True)
+    viz.line([1.0, 2.0], [0, 1], win="line", opts={"title": "appended"})
+    noted.goto(f"{server.url}/env/appended")
+    noted.wait_for_function(f"{FIRST}?.calcdata?.[0].length === 2")
+    for x in range(2, 6):
+        viz.line([float(x)], [x], win="line", update="append")
+        noted.wait_for_function(f"{FIRST}.calcdata[0].length === {x + 1}")
+    assert noted.evaluate(f"{FIRST}._fullLayout.xaxis.range[1]") >= 5
 
 
 def test_what_the_user_did_while_a_plot_waited_stays(server: ServerProcess, noted: Page) -> None:
