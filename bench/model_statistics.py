@@ -80,17 +80,18 @@ layers of 64 with ReLU (mlp100, batch 64), a transformer of 10.9 million paramet
 million, like GPT-2 small (gpt2small, 64 tokens). In each process there are two equal models, and blocks of steps of
 the one that nobody watches and of the one that is watched take turns. What is added is told, round by round, of the
 median of a block for each place in the period, averaged over the period, relative to the bare blocks before and after
-it; of more than five rounds the lowest and the highest figure are those of the middle half. Where steps are long, what is added *every tenth* step and under a *budget* is told of each step that is due and
-the one behind it, relative to the four steps without collecting on either side: the machine changes its speed within
-seconds. flexlogger's numbers (mean, std, norm, min and max of every parameter and gradient; *everything*: of inputs,
-outputs and their gradients too) go through a run's log to a dashboard on a real server, and the numbers of the others
-where they write them; *nobody wants them* is collecting alone. *By the clock* is the mean over all steps, with whatever
-the logger's threads and the machine did meanwhile. Other tools run as often as they are called, which is every step.
-*Own account* is what flexlogger itself says that a step which is due costs (`status()`): the time in its own code on
-the training thread, and how much longer such steps are than others beyond that, as far as that is known. *One pass over
-memory* reads as many numbers as there are parameters and gradients, in one piece, once, while the caches hold something
-else, and looks for the largest: about what the least of all looks at them would cost. Where the rounds scatter so much
-that they say neither yes nor no (sign test, 5 %), it is *not shown* whether a target is reached."""
+it; of more than five rounds the lowest and the highest figure are those of the middle half. Where steps are long, what
+is added *every tenth* step and under a *budget* is told of each step that is due and the one behind it, relative to
+the four steps without collecting on either side: the machine changes its speed within seconds. flexlogger's numbers
+(mean, std, norm, min and max of every parameter and gradient; *everything*: of inputs, outputs and their gradients
+too) go through a run's log to a dashboard on a real server, and the numbers of the others where they write them;
+*nobody wants them* is collecting alone. *By the clock* is the mean over all steps, with whatever the logger's threads
+and the machine did meanwhile. Other tools run as often as they are called, which is every step. *Own account* is what
+flexlogger itself says that a step which is due costs (`status()`): the time in its own code on the training thread,
+and how much longer such steps are than others beyond that, as far as that is known. *One pass over memory* reads as
+many numbers as there are parameters and gradients, in one piece, once, while the caches hold something else, and looks
+for the largest: about what the least of all looks at them would cost. Where the rounds scatter so much that they say
+neither yes nor no (sign test, 5 %), it is *not shown* whether a target is reached."""
 
 
 def run(session: Session) -> Result:
