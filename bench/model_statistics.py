@@ -71,6 +71,8 @@ QUICK_OURS, QUICK_PEERS = (EACH, ALL_TENTH), ("twins_lightning", "twins_wandb")
 PEER_ROUNDS = 6
 PARTS = 5
 """In which a long run is measured, between which the log and the dashboard come to rest."""
+TOLD = 5
+"""Steps that are due, which tell what a budget spends; fewer tell nothing."""
 LONGEST_S, PEERS_LONGEST_S = 30.0, 5.0
 """A block that takes longer than this ends early."""
 
@@ -207,8 +209,9 @@ def _targets(sizes: Mapping[str, Size], found: dict[str, dict[str, Rounds]]) -> 
             idle = added_by(rounds[IDLE], False)
             targets.append(Target(f"{model}: idle", "not measurable", f"{idle} %", at_most(idle.each, 0) is not False))
         if BUDGET in rounds:
-            share = share_added(rounds[BUDGET])
-            targets.append(Target(f"{model}: budget of 1 %", "1 % ± 0.5", f"{share:.2f} %", 0.5 <= share <= 1.5))
+            share, told = share_added(rounds[BUDGET]), len(longer_when_due(rounds[BUDGET]))
+            held = 0.5 <= share <= 1.5 if told >= TOLD else None
+            targets.append(Target(f"{model}: budget of 1 %", "1 % ± 0.5", f"{share:.2f} %", held))
     return targets
 
 
