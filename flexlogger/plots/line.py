@@ -30,9 +30,7 @@ class LinePlot:
         data = [trace for line, name in zip(lines, names, strict=True) for trace in _traces(window, line, name)]
         look = layout(window, _xlabel(window), _unit(window))
         shown = [line.shown for line in lines if len(line.shown.x)]
-        look["xaxis"]["automargin"] = (
-            False  # numbers have room, and this takes a browser a third of a drawing
-        )
+        look["xaxis"]["automargin"] = False  # numbers have room, and this takes a browser a third of a drawing
         look["hovermode"] = "x unified" if len(lines) <= 10 else "closest"
         if not shown:
             empty(look)
