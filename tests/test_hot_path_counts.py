@@ -154,7 +154,7 @@ def test_a_classifiers_step_asks_torch_for_no_more_than_it_must(classifier: Clas
     with Operations() as asked:
         stat.add({"train_loss": loss, "train_acc": [output, target]})
         stat.log()
-    assert asked.names == ["aten::_local_scalar_dense", "aten::argmax", "aten::eq"]
+    assert asked.names == ["aten::_local_scalar_dense", "aten::argmax", "aten::eq_"]
     assert stat.last("train_acc") == float((output.argmax(1) == target).float().mean())
 
 
