@@ -35,8 +35,10 @@
       // plotly's own server, which the page's policy forbids.
       const draw = drawn.has(pane) && !extended(pane, data) ? Plotly.react : plot;
       drawn.delete(pane); // where it cannot be drawn, the next time it is drawn anew
-      if (pane.isConnected) draw(pane, data, keep(pane, data, layout), { ...config, showLink: false });
-      drawn.set(pane, pane.id);
+      if (pane.isConnected) {
+        draw(pane, data, keep(pane, data, layout), { ...config, showLink: false });
+        drawn.set(pane, pane.id);
+      }
     } finally {
       ended = performance.now();
       took = ended - began;
