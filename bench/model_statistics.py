@@ -221,4 +221,10 @@ def _plot(found: dict[str, dict[str, Rounds]]) -> Plot:
         model: {label: max(0.01, added_by(rounds[label], False).middle) for label in labels if label in rounds}
         for model, rounds in found.items()
     }
-    return Plot("bench-model-statistics.png", "bars", "Statistics every step", "% added to a training step", series)
+    return Plot(
+        "bench-model-statistics.png",
+        "bars",
+        "Statistics every step (nothing more: drawn as 0.01)",
+        "% added to a training step",
+        series,
+    )
