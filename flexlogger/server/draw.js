@@ -33,7 +33,7 @@
     try {
       // What is drawn already is changed: anew it takes twice as long. visdom's link "Edit" would send the data to
       // plotly's own server, which the page's policy forbids.
-      const draw = drawn.has(pane) && !extended(pane, data) ? Plotly.react : plot;
+      const draw = pane.data && drawn.has(pane) && !extended(pane, data) ? Plotly.react : plot;
       drawn.delete(pane); // where it cannot be drawn, the next time it is drawn anew
       if (pane.isConnected) {
         draw(pane, data, keep(pane, data, layout), { ...config, showLink: false });
