@@ -21,7 +21,7 @@ help: ## list the targets
 	@echo
 	@echo "  PYTHON=python3.12     the Python to use; a torch >= 2.6 that it has is used as it is"
 	@echo "  TORCH_INDEX=URL       where to take torch from instead, e.g. PyTorch's index of a CUDA version"
-	@echo "  QUICK=1               make bench: a minute instead of many"
+	@echo "  QUICK=1               make bench: under two minutes instead of many"
 
 install: $(VENV)/installed $(ASSETS) ## make .venv with everything in it, and fetch the dashboard's assets
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from functools import partial
 from importlib import import_module
 
@@ -44,11 +45,11 @@ def main() -> None:
         for name in arguments.only:
             session = Session(arguments.quick, partial(_tell, progress, whole, name))
             session.tell("begins")
-            where = report.machine()
+            where, started = report.machine(), time.monotonic()
             result = import_module(f"bench.{name}").run(session)
             result.machine = where
             result.save()
-            _show(console, result, session.problems)
+            _show(console, result, session.problems, time.monotonic() - started)
             progress.advance(whole)
     found = [result for name in BENCHES if (result := results.load(name)) is not None]
     report.write(found)
@@ -59,8 +60,8 @@ def _tell(progress: Progress, task: TaskID, name: str, text: str) -> None:
     progress.update(task, description=f"{name}: {text}")
 
 
-def _show(console: Console, result: Result, problems: list[str]) -> None:
-    console.rule(result.heading)
+def _show(console: Console, result: Result, problems: list[str], seconds: float) -> None:
+    console.rule(f"{result.heading} ({seconds:.0f} s)")
     for table in result.tables:
         console.print(_rich(table))
     rows = [[t.what, t.to_reach, t.measured, report.verdict(t).strip("*")] for t in result.targets]

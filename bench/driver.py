@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,12 +28,17 @@ QUIET = {
 """Nothing that is measured here talks to anything but this machine."""
 
 
+def as_installed() -> dict[str, str]:
+    """The environment, but Python keeps what it has compiled, as pip does for what it installs."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 class WorkerError(RuntimeError):
     """A contender could not do what it was asked; the message ends with the last lines it wrote."""
 
 
 class Worker:
-    """One contender's process. `with Worker(…) as worker: worker.round(…)`."""
+    """One contender's process, which gets ready at once; `with` waits until it is: `with Worker(…) as worker:`."""
 
     def __init__(
         self,
@@ -50,26 +56,26 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._said,
             cwd=ROOT,
-            env={**os.environ, **THREADS, **QUIET, **(environment or {})},
+            env={**as_installed(), **THREADS, **QUIET, **(environment or {})},
             text=True,
             start_new_session=True,  # what it starts ends with it
         )
-        try:
-            self.pid: int = self.ask("setup", contender=contender, options=dict(options or {}))["pid"]
-        except WorkerError:
-            self.kill()
-            raise
+        self._say("setup", contender=contender, options=dict(options or {}))
 
     def ask(self, verb: str, **request: Any) -> dict[str, Any]:
         """Send one request and wait for its answer. Raises WorkerError."""
+        self._say(verb, **request)
+        return self._hear(verb)
+
+    def _say(self, verb: str, **request: Any) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):  # no answer will come, which tells more
             self._process.stdin.write(json.dumps({"do": verb, **request}) + "\n")
             self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
+
+    def _hear(self, verb: str) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": "the process ended"}
         if "error" in answer:
             raise WorkerError(f"{self.contender}: {verb}: {answer['error']}\n{self.said()[-2000:]}")
@@ -99,6 +105,12 @@ class Worker:
                 file.close()
 
     def __enter__(self) -> Self:
+        """Wait until the contender is ready. Raises WorkerError."""
+        try:
+            self._hear("setup")
+        except WorkerError:
+            self.kill()
+            raise
         return self
 
     def __exit__(

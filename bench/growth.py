@@ -32,7 +32,7 @@ Costs = dict[int, list[dict[str, float]]]
 
 
 def run(session: Session) -> Result:
-    sizes = session.pick((1000, COMPARED, 10_000, 100_000, 1_000_000), (1000, 10_000, 100_000))
+    sizes = session.pick((1000, COMPARED, 10_000, 100_000, 1_000_000), (10_000, 100_000))
     rounds = session.pick(3, 1)
     ours: Costs = {size: [] for size in sizes}
     for turn in range(rounds):
@@ -40,7 +40,7 @@ def run(session: Session) -> Result:
             session.tell(f"round {turn + 1} of {rounds}: flexlogger, {size:,} steps")
             ours[size].append(_cost(session, "ours", size))
     visdom: Costs = {}
-    for size in session.pick((250, 500, APPENDED), (60, 120)):
+    for size in session.pick((250, 500, APPENDED), (50,)):
         session.tell(f"visdom line append, {size:,} steps")
         visdom[size] = [_cost(session, "visdom_append", size)]
     delays = _delays(session)
@@ -99,7 +99,7 @@ def _last_shown(server: ServerProcess, kind: str) -> float:
 def _delays(session: Session) -> dict[str, list[float]]:
     """Seconds until the last point shows, after a tight loop and at an easy pace."""
     found: dict[str, list[float]] = {}
-    for size in session.pick((1000, 100_000, 1_000_000), (1000, 100_000)):
+    for size in session.pick((1000, 100_000, 1_000_000), (100_000,)):
         for _ in range(session.pick(5, 1)):
             session.tell(f"the last of {size:,} steps shows")
             with ExitStack() as stack:

@@ -24,7 +24,7 @@ PEERS = {
     "torchnet VisdomPlotLogger": "torchnet_plot",
 }
 ON_VISDOM = ("ignite_visdom", "visdom_append", "torchnet_plot")
-QUICK_PEERS = ("lightning_csv", "trackio_local", "visdom_append")
+QUICK_PEERS = ("lightning_csv", "visdom_append")
 RATE = 2000
 BARE, OURS = "bare loop", "flexlogger"
 
@@ -70,28 +70,27 @@ PACED_NOTE = (
 
 def _beside_peers(session: Session) -> tuple[Rounds, Rounds]:
     with ExitStack() as stack:
-        bare = stack.enter_context(session.worker("bare", {}))
-        peers = _peers(session, stack)
-        return _tight(session, bare, peers), _paced(session, bare, peers)
+        started = {BARE: session.worker("bare", {}), OURS: _ours(session, stack), **_peers(session, stack)}
+        all_views = _ours(session, stack, views="all")
+        workers = session.ready(stack, started)
+        tight = _tight(session, workers)
+        workers[OURS].close()
+        return tight, _paced(session, workers | {OURS: stack.enter_context(all_views)})
 
 
-def _tight(session: Session, bare: Worker, peers: Mapping[str, Worker]) -> Rounds:
-    with ExitStack() as stack:
-        workers = {BARE: bare, OURS: stack.enter_context(_ours(session, stack)), **peers}
-        most, seconds = session.pick((100_000, 3.0), (20_000, 0.4))
-        requests = dict.fromkeys(workers, [{"pace": 0, "seconds": seconds, "most": most}] * session.pick(5, 2))
-        return session.interleave(workers, requests)
+def _tight(session: Session, workers: Mapping[str, Worker]) -> Rounds:
+    most, seconds = session.pick((100_000, 3.0), (20_000, 0.3))
+    requests = dict.fromkeys(workers, [{"pace": 0, "seconds": seconds, "most": most}] * session.pick(5, 2))
+    return session.interleave(workers, requests)
 
 
-def _paced(session: Session, bare: Worker, peers: Mapping[str, Worker]) -> Rounds:
-    with ExitStack() as stack:
-        workers = {BARE: bare, OURS: stack.enter_context(_ours(session, stack, views="all")), **peers}
-        long, brief = session.pick((20.0, 5.0), (1.5, 0.5))  # three long rounds are the minute
-        requests = {
-            name: [{"pace": RATE, "seconds": brief if name in peers else long, "most": 0}] * session.pick(3, 2)
-            for name in workers
-        }
-        return session.interleave(workers, requests)
+def _paced(session: Session, workers: Mapping[str, Worker]) -> Rounds:
+    long, brief = session.pick((20.0, 5.0), (1.0, 0.4))  # three long rounds are the minute
+    requests = {
+        name: [{"pace": RATE, "seconds": long if name in (BARE, OURS) else brief, "most": 0}] * session.pick(3, 1)
+        for name in workers
+    }
+    return session.interleave(workers, requests)
 
 
 def _ours(session: Session, stack: ExitStack, port: int | None = None, **options: Any) -> Worker:
@@ -108,24 +107,25 @@ def _peers(session: Session, stack: ExitStack) -> dict[str, Worker]:
             continue
         port = stack.enter_context(session.server()).port if module in ON_VISDOM else 0
         options = {"folder": str(stack.enter_context(session.folder())), "port": port}
-        worker = session.try_worker(stack, module, options)
-        if worker is not None:
-            workers[label] = worker
+        workers[label] = session.worker(module, options, peer=True)
     return workers
 
 
 def _whatever_the_server_does(session: Session) -> tuple[Rounds, Rounds]:
     """Ours with a server that is up, dead, mute and slow, tight and paced; each starts with its dashboard so."""
     with ExitStack() as stack:
-        places = {"up": None, **{kind.__name__: stack.enter_context(kind()) for kind in STAND_INS}}
-        workers = {
-            name: stack.enter_context(_ours(session, stack, port, patience=3.0)) for name, port in places.items()
+        places = {
+            "up": None,
+            **{kind.__name__: stack.enter_context(kind()) for kind in STAND_INS[: session.pick(3, 2)]},
         }
-        most, seconds = session.pick((100_000, 3.0), (20_000, 0.4))
+        patience = session.pick(3.0, 0.3)
+        started = {name: _ours(session, stack, port, patience=patience) for name, port in places.items()}
+        workers = session.ready(stack, started)
+        most, seconds = session.pick((100_000, 3.0), (20_000, 0.3))
         loop = {"pace": 0, "seconds": seconds, "most": most}
         tight = session.interleave(workers, dict.fromkeys(workers, [loop] * session.pick(7, 2)))
-        pace = {"pace": RATE, "seconds": session.pick(10.0, 1.0), "most": 0}
-        paced = session.interleave(workers, dict.fromkeys(workers, [pace] * session.pick(3, 2)))
+        pace = {"pace": RATE, "seconds": 10.0, "most": 0}
+        paced = {} if session.quick else session.interleave(workers, dict.fromkeys(workers, [pace] * 3))
     named = {f"{name}, tight": r for name, r in tight.items()} | {f"{name}, paced": r for name, r in paced.items()}
     return tight, named
 
@@ -209,7 +209,7 @@ def _beside_best(how: str, figure: str, limit: float, ours: list[dict[str, Any]]
 
 def _server_targets(found: Mapping[str, list[dict[str, Any]]]) -> list[Target]:
     targets = []
-    for name in ("dead", "mute", "slow"):
+    for name in (kind.__name__ for kind in STAND_INS if kind.__name__ in found):
         beside = ratios(_column(found[name], "median"), _column(found["up"], "median"))
         targets.append(
             Target(f"server {name}: median beside server up", "≤ 1.1 ×", f"{beside} ×", beside.middle <= 1.1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import ExitStack
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench.driver import WorkerError
+from bench.driver import Worker, WorkerError
 from bench.figures import Spread, at_most, short
 from bench.model_figures import added_by, beside_bare, by_the_clock, longer_when_due, share_added
 from bench.results import Plot, Result, Table, Target
@@ -67,7 +68,7 @@ SIZES = {
 LARGEST, LARGEST_OURS = "gpt2small", (EACH, ALL_TENTH, BUDGET)
 """A step of this one takes seconds: only what tells most is measured."""
 QUICK = {"mlp100": Size(2, 20, 20, None, 300)}
-QUICK_OURS, QUICK_PEERS = (EACH, ALL_TENTH), ("twins_lightning", "twins_wandb")
+QUICK_ASKED = (EACH, "Lightning's grad_norm")
 PEER_ROUNDS = 6
 PARTS = 5
 """In which a long run is measured, between which the log and the dashboard come to rest."""
@@ -101,16 +102,22 @@ def run(session: Session) -> Result:
     found: dict[str, dict[str, Rounds]] = {}
     for model, size in sizes.items():
         found[model] = {}
-        for label, options in _asked(session.quick, model).items():
-            try:
-                found[model][label] = _measure(session, model, label, size, options)
-            except WorkerError as error:
-                session.problems.append(f"{model}: {str(error).splitlines()[0]}")
+        for group in _groups(session.quick, _asked(session.quick, model)):
+            with ExitStack() as stack:
+                started = {label: _start(session, stack, model, options) for label, options in group.items()}
+                for label, worker in session.ready(stack, started).items():
+                    try:
+                        found[model][label] = _measure(session, worker, model, size, label)
+                    except WorkerError as error:
+                        session.problems.append(f"{model}: {str(error).splitlines()[0]}")
     tables = [_table(model, sizes[model], rounds) for model, rounds in found.items()]
     return Result(NAME, "Model statistics", HOW, session.quick, tables, _targets(sizes, found), [_plot(found)])
 
 
-def _asked(quick: bool, model: str) -> dict[str, dict[str, Any]]:
+Asked = dict[str, dict[str, Any]]
+
+
+def _asked(quick: bool, model: str) -> Asked:
     """The contenders by label, each with its module and options."""
     options = OURS | IN_MLP100 if model == "mlp100" else OURS
     ours = {label: {"contender": "twins_ours", **asked} for label, asked in options.items()}
@@ -118,31 +125,36 @@ def _asked(quick: bool, model: str) -> dict[str, dict[str, Any]]:
     if model == LARGEST:
         return {label: ours[label] for label in LARGEST_OURS}
     both = {**ours, **peers}
-    wanted = (*QUICK_OURS, *QUICK_PEERS)
-    return {k: v for k, v in both.items() if not quick or k in wanted or v["contender"] in wanted}
+    return {label: both[label] for label in QUICK_ASKED} if quick else both
 
 
-def _measure(session: Session, model: str, label: str, size: Size, asked: dict[str, Any]) -> Rounds:
-    """Blocks of bare and watched steps in turns."""
-    options = {key: value for key, value in asked.items() if key != "contender"}
+def _groups(quick: bool, asked: Asked) -> list[Asked]:
+    """Those that get ready at once: all of a quick run; else each alone, for models and what watches them are large."""
+    return [asked] if quick else [{label: options} for label, options in asked.items()]
+
+
+def _start(session: Session, stack: ExitStack, model: str, asked: dict[str, Any]) -> Worker:
     ours = asked["contender"] == "twins_ours"
+    options = {key: value for key, value in asked.items() if key != "contender"}
+    options |= {"model": model, "folder": str(stack.enter_context(session.folder()))}
+    if ours:
+        options["port"] = stack.enter_context(session.server()).port
+    return session.worker(asked["contender"], options, peer=not ours)
+
+
+def _measure(session: Session, worker: Worker, model: str, size: Size, label: str) -> Rounds:
+    """Blocks of bare and watched steps in turns."""
     found: Rounds = {"bare": [], "watched": []}
-    with session.folder() as folder, session.server() as server:
-        place = {"port": server.port} if ours else {}
-        worker = session.worker(
-            asked["contender"], {"model": model, "folder": str(folder), **place, **options}, peer=not ours
-        )
-        with worker:
-            alone = _alone(label, size)
-            rounds, steps = (PARTS, alone // PARTS) if alone else (size.rounds, size.steps)
-            rounds, longest = (rounds, LONGEST_S) if ours else (min(rounds, PEER_ROUNDS), PEERS_LONGEST_S)
-            for watched in (False, True):
-                worker.round(watched=watched, steps=2, seconds=longest)
-            for turn in range(rounds):
-                session.tell(f"{model}, {label}: round {turn + 1} of {rounds}")
-                found["bare"].append(worker.round(watched=False, steps=size.bare, seconds=longest))
-                found["watched"].append(worker.round(watched=True, steps=steps, seconds=longest * 2))
-            found["bare"].append(worker.round(watched=False, steps=size.bare, seconds=longest))
+    alone = _alone(label, size)
+    rounds, steps = (PARTS, alone // PARTS) if alone else (size.rounds, size.steps)
+    rounds, longest = (min(rounds, PEER_ROUNDS), PEERS_LONGEST_S) if label in PEERS else (rounds, LONGEST_S)
+    for watched in (False, True):
+        worker.round(watched=watched, steps=2, seconds=longest)
+    for turn in range(rounds):
+        session.tell(f"{model}, {label}: round {turn + 1} of {rounds}")
+        found["bare"].append(worker.round(watched=False, steps=size.bare, seconds=longest))
+        found["watched"].append(worker.round(watched=True, steps=steps, seconds=longest * 2))
+    found["bare"].append(worker.round(watched=False, steps=size.bare, seconds=longest))
     return found
 
 

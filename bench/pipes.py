@@ -11,6 +11,7 @@ from bench.session import Rounds, Session
 NAME = "pipes"
 OURS, PLAIN, QUEUE, TCP = "StateMonitor", "PyZMQ and msgspec", "torch.multiprocessing.Queue", "pipe: tcp://…"
 KINDS = {OURS: "monitor", PLAIN: "plain", QUEUE: "queue"}
+QUICK_KINDS = {OURS: "monitor", PLAIN: "plain"}
 
 HOW = """\
 From one process to another on this machine, over TCP on loopback; in turns, each from the first `put` until the other
@@ -25,11 +26,13 @@ sent, beside a function that encodes with msgspec and appends to a deque; both i
 
 def run(session: Session) -> Result:
     dicts, arrays, records, calls = session.pick((200_000, 40, 100_000, 200), (40_000, 3, 20_000, 10))
-    rounds = session.pick(7, 3)
+    rounds = session.pick(7, 2)
     with ExitStack() as stack:
-        workers = {name: stack.enter_context(session.worker("pipes", {"kind": kind})) for name, kind in KINDS.items()}
         folder = str(stack.enter_context(session.folder()))
+        kinds = session.pick(KINDS, QUICK_KINDS)
+        started = {name: session.worker("pipes", {"kind": kind}) for name, kind in kinds.items()}
         tcp = {TCP: stack.enter_context(session.worker("pipes_tcp", {"folder": folder}))}
+        workers = {name: stack.enter_context(worker) for name, worker in started.items()}
         small = {name: [{"what": "dicts", "count": dicts}] * (1 + rounds) for name in workers}
         whole = session.interleave(workers | tcp, small | {TCP: [{"count": records}] * (1 + rounds)})
         whole = {name: answers[1:] for name, answers in whole.items()}

@@ -45,17 +45,19 @@ class Session:
             yield server
 
     def worker(self, contender: str, options: Mapping[str, Any], *, peer: bool = False) -> Worker:
-        """Start a contender, a peer in the peers' environment. Raises WorkerError."""
+        """Start a contender, a peer in the peers' environment; it gets ready while others are started."""
         self.tell(f"{contender} gets ready")
         return Worker(contender, options, python=peers.python() if peer else peers.our_python())
 
-    def try_worker(self, stack: ExitStack, contender: str, options: Mapping[str, Any]) -> Worker | None:
-        """A peer as `worker` gives it, closed with `stack`; None, and a problem noted, where it cannot start."""
-        try:
-            return stack.enter_context(self.worker(contender, options, peer=True))
-        except WorkerError as error:
-            self.problems.append(str(error).splitlines()[0])
-            return None
+    def ready(self, stack: ExitStack, workers: Mapping[str, Worker]) -> dict[str, Worker]:
+        """Those of `workers` that are ready, closed with `stack`; one that cannot start is noted as a problem."""
+        found = {}
+        for name, worker in workers.items():
+            try:
+                found[name] = stack.enter_context(worker)
+            except WorkerError as error:
+                self.problems.append(str(error).splitlines()[0])
+        return found
 
     def interleave(self, workers: Mapping[str, Worker], requests: Mapping[str, Sequence[Any]]) -> Rounds:
         """Let each worker measure in turn, A B C A B C …, until `requests`, a list for each, are answered.

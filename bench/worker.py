@@ -40,7 +40,7 @@ def main() -> None:
                 contender = importlib.import_module(f"bench.contenders.{request['contender']}").Contender(
                     **request["options"]
                 )
-                answer: dict[str, Any] = {"ok": {"pid": os.getpid()}}
+                answer: dict[str, Any] = {"ok": {}}
             else:
                 assert contender is not None, "setup comes first"
                 answer = {"ok": contender.round(**request) if verb == "round" else contender.close()}

@@ -18,8 +18,8 @@ def test_a_worker_measures_in_its_own_process() -> None:
 
 
 def test_a_worker_that_fails_says_why() -> None:
-    with pytest.raises(WorkerError, match="no_such_contender"):
-        Worker("no_such_contender")
+    with pytest.raises(WorkerError, match="no_such_contender"), Worker("no_such_contender"):
+        pass
     with Worker("bare") as worker, pytest.raises(WorkerError, match="bare: round: TypeError"):
         worker.round(nonsense=1)
 
