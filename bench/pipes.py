@@ -11,7 +11,6 @@ from bench.session import Rounds, Session
 NAME = "pipes"
 OURS, PLAIN, QUEUE, TCP = "StateMonitor", "PyZMQ and msgspec", "torch.multiprocessing.Queue", "pipe: tcp://…"
 KINDS = {OURS: "monitor", PLAIN: "plain", QUEUE: "queue"}
-QUICK_KINDS = {OURS: "monitor", PLAIN: "plain"}
 
 HOW = """\
 From one process to another on this machine, over TCP on loopback; in turns, each from the first `put` until the other
@@ -29,8 +28,7 @@ def run(session: Session) -> Result:
     rounds = session.pick(7, 2)
     with ExitStack() as stack:
         folder = str(stack.enter_context(session.folder()))
-        kinds = session.pick(KINDS, QUICK_KINDS)
-        started = {name: session.worker("pipes", {"kind": kind}) for name, kind in kinds.items()}
+        started = {name: session.worker("pipes", {"kind": kind}) for name, kind in KINDS.items()}
         tcp = {TCP: stack.enter_context(session.worker("pipes_tcp", {"folder": folder}))}
         workers = {name: stack.enter_context(worker) for name, worker in started.items()}
         small = {name: [{"what": "dicts", "count": dicts}] * (1 + rounds) for name in workers}
