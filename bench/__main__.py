@@ -47,9 +47,9 @@ def main() -> None:
             session.tell("begins")
             where, started = report.machine(), time.monotonic()
             result = import_module(f"bench.{name}").run(session)
-            result.machine = where
+            result.machine, result.seconds = where, time.monotonic() - started
             result.save()
-            _show(console, result, session.problems, time.monotonic() - started)
+            _show(console, result, session.problems)
             progress.advance(whole)
     found = [result for name in BENCHES if (result := results.load(name)) is not None]
     report.write(found)
@@ -60,8 +60,8 @@ def _tell(progress: Progress, task: TaskID, name: str, text: str) -> None:
     progress.update(task, description=f"{name}: {text}")
 
 
-def _show(console: Console, result: Result, problems: list[str], seconds: float) -> None:
-    console.rule(f"{result.heading} ({seconds:.0f} s)")
+def _show(console: Console, result: Result, problems: list[str]) -> None:
+    console.rule(f"{result.heading} ({result.seconds:.0f} s)")
     for table in result.tables:
         console.print(_rich(table))
     rows = [[t.what, t.to_reach, t.measured, report.verdict(t).strip("*")] for t in result.targets]

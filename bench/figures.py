@@ -4,6 +4,7 @@ workers in any environment can use it."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
@@ -45,6 +46,16 @@ def short(figure: float) -> str:
     if size >= 100:
         return f"{figure:,.0f}"
     return f"{figure:.1f}" if size >= 10 else f"{figure:.2f}" if size >= 0.1 else f"{figure:.2g}"
+
+
+def shown_middle(cell: str) -> float | None:
+    """The figure that a cell of a table shows, the middle one of three; None where there is none.
+
+    >>> [shown_middle(cell) for cell in ("1.00–2.00–3.00", "-2.5–-1–1,234", "1,234", "0.81 (23 of 600)", "–", "")]
+    [2.0, -1.0, 1234.0, 0.81, None, None]
+    """
+    found = re.findall(r"-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?", cell.partition(" (")[0])
+    return float(found[len(found) // 2].replace(",", "")) if found else None
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

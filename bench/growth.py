@@ -11,7 +11,7 @@ from typing import Any
 from bench.driver import Worker
 from bench.figures import Spread, exponent, ratios, short
 from bench.process import cpu_seconds
-from bench.results import Plot, Result, Table, Target
+from bench.results import Picture, Result, Table, Target
 from bench.session import Session
 from flexlogger.server.process import ServerProcess
 from flexlogger.sinks.visdom import window_id
@@ -49,18 +49,8 @@ def run(session: Session) -> Result:
         "Growth",
         HOW,
         session.quick,
-        [_table("flexlogger", ours), _table("visdom line append (its own client)", visdom), _delay_table(delays)],
+        [_table({"flexlogger": ours, "visdom line append (its own client)": visdom}), _delay_table(delays)],
         _targets(ours, visdom, delays),
-        [
-            Plot(
-                "bench-growth.png",
-                "lines",
-                "CPU of client and server, five traces",
-                "CPU seconds",
-                {name: _middles(costs) for name, costs in (("flexlogger", ours), ("visdom line append", visdom))},
-                "steps",
-            )
-        ],
     )
 
 
@@ -128,24 +118,24 @@ def _column(costs: list[dict[str, float]], key: str) -> list[float]:
     return [cost[key] for cost in costs]
 
 
-def _middles(costs: Costs) -> dict[str, float]:
-    return {str(size): Spread.of(_column(rounds, "total")).middle for size, rounds in costs.items()}
+def _table(found: dict[str, Costs]) -> Table:
+    columns = ["", "steps", "client CPU s", "server CPU s", "CPU s", "CPU µs per step", "memory grown MB", "dropped"]
+    picture = Picture("CPU of client and server, five traces", "CPU seconds", ["CPU s"], over="steps")
+    rows = [_row(name, size, rounds) for name, costs in found.items() for size, rounds in costs.items()]
+    return Table("Until all is shown", columns, rows, picture=picture)
 
 
-def _table(title: str, costs: Costs) -> Table:
-    columns = ["steps", "client CPU s", "server CPU s", "CPU µs per step", "memory grown MB", "dropped"]
-    rows = []
-    for size, rounds in costs.items():
-        spreads = [str(Spread.of(_column(rounds, key))) for key in ("client", "server")]
-        each = str(Spread.of([cost["total"] / size * 1e6 for cost in rounds]))
-        dropped = f"{sum(_column(rounds, 'dropped')):.0f}"
-        rows.append([f"{size:,}", *spreads, each, str(Spread.of(_column(rounds, "grown"))), dropped])
-    return Table(title, columns, rows)
+def _row(name: str, size: int, rounds: list[dict[str, float]]) -> list[str]:
+    spreads = [str(Spread.of(_column(rounds, key))) for key in ("client", "server", "total")]
+    each = str(Spread.of([cost["total"] / size * 1e6 for cost in rounds]))
+    dropped = f"{sum(_column(rounds, 'dropped')):.0f}"
+    return [name, f"{size:,}", *spreads, each, str(Spread.of(_column(rounds, "grown"))), dropped]
 
 
 def _delay_table(delays: dict[str, list[float]]) -> Table:
     rows = [[size, str(Spread.of(seconds))] for size, seconds in delays.items()]
-    return Table("Until the last point shows", ["steps", "seconds after log"], rows)
+    picture = Picture("How long after its log the last of so many steps shows", "seconds", ["seconds after log"])
+    return Table("Until the last point shows", ["steps", "seconds after log"], rows, picture=picture)
 
 
 # ---- targets

@@ -5,11 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from statistics import median
 
 from bench.driver import ROOT, as_installed
 from bench.figures import Spread, short
-from bench.results import Plot, Result, Table, Target
+from bench.results import Picture, Result, Table, Target
 from bench.session import Session
 
 NAME = "imports"
@@ -44,21 +43,12 @@ def run(session: Session) -> Result:
         "Imports",
         HOW,
         session.quick,
-        [Table("From start to end", ["", "ms"], rows)],
+        [Table("From start to end", ["", "ms"], rows, picture=Picture("A fresh interpreter", "ms", ["ms"]))],
         [
             _over_torch("import flexlogger over import torch", "import torch, flexlogger", times),
             _over_torch("from flexlogger import FlexLogger over import torch", "… and FlexLogger", times),
             _whole("flexlogger --help", 250, times),
             _whole("StateMonitor", 200, times),
-        ],
-        [
-            Plot(
-                "bench-imports.png",
-                "bars",
-                "A fresh interpreter",
-                "ms",
-                {"median": {name: median(figures) for name, figures in times.items()}},
-            )
         ],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.figures import Spread, ratios, short
-from bench.results import Plot, Result, Table, Target
+from bench.results import Picture, Result, Table, Target
 from bench.session import Rounds, Session
 
 NAME = "inspector"
@@ -34,19 +34,7 @@ def run(session: Session) -> Result:
         session.quick,
         [_table(found)],
         _targets(found),
-        [
-            Plot(
-                "bench-inspector.png",
-                "bars",
-                "A tensor that is looked at",
-                "µs",
-                {label: {name: Spread.of(_column(found, name, key)).middle for name in SIZES} for label, key in _BARS},
-            )
-        ],
     )
-
-
-_BARS = (("sent", "send_us"), ("copied", "copy_us"))
 
 
 def _table(found: Rounds) -> Table:
@@ -59,7 +47,9 @@ def _table(found: Rounds) -> Table:
         ]
         for name in SIZES
     ]
-    return Table("The caller is held up", ["tensor", "sent µs", "copied µs", "times a copy"], rows)
+    columns = ["tensor", "sent µs", "copied µs", "times a copy"]
+    picture = Picture("A tensor that is looked at: how long the caller is held up", "µs", columns[1:3])
+    return Table("The caller is held up", columns, rows, picture=picture)
 
 
 def _targets(found: Rounds) -> list[Target]:

@@ -12,7 +12,7 @@ from bench import browser
 from bench.driver import Worker
 from bench.figures import percentile, short
 from bench.process import cpu_seconds
-from bench.results import Plot, Result, Table, Target
+from bench.results import Picture, Result, Table, Target
 from bench.session import Session
 
 NAME = "many_windows"
@@ -46,17 +46,11 @@ def run(session: Session) -> Result:
             percentile(answered, 0.95) < 200 if answered else None,
         ),
     ]
-    picture = Plot(
-        "bench-many-windows.png",
-        "bars",
-        f"{WINDOWS} windows × 5 traces, {RATE} logs a second, a browser open",
-        "% of a core",
-        {
-            label: {who: max(figures[who], 0.01) for who in ("server", "client", "browser")}
-            for label, figures in found.items()
-        },
+    picture = Picture(
+        f"{WINDOWS} windows × 5 traces, {RATE} logs a second, a browser open", "% of a core", columns[1:4]
     )
-    return Result(NAME, "Many windows", HOW, session.quick, [Table("A minute", columns, rows)], targets, [picture])
+    table = Table("A minute", columns, rows, picture=picture)
+    return Result(NAME, "Many windows", HOW, session.quick, [table], targets)
 
 
 def _row(figures: dict[str, Any]) -> list[str]:

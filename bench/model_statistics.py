@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from bench.driver import Worker, WorkerError
 from bench.figures import Spread, at_most, short
 from bench.model_figures import added_by, beside_bare, by_the_clock, longer_when_due, share_added
-from bench.results import Plot, Result, Table, Target
+from bench.pictures import LEAST
+from bench.results import Picture, Result, Table, Target
 from bench.session import Rounds, Session
 
 NAME = "model_statistics"
@@ -69,7 +70,7 @@ LARGEST, LARGEST_OURS = "gpt2small", (EACH, ALL_TENTH, BUDGET)
 """A step of this one takes seconds: only what tells most is measured."""
 QUICK = {"mlp100": Size(2, 20, 20, None, 300)}
 QUICK_ASKED = (EACH, "Lightning's grad_norm")
-PEER_ROUNDS = 6
+PEER_ROUNDS = 3
 PARTS = 5
 """In which a long run is measured, between which the log and the dashboard come to rest."""
 TOLD = 5
@@ -111,7 +112,7 @@ def run(session: Session) -> Result:
                     except WorkerError as error:
                         session.problems.append(f"{model}: {str(error).splitlines()[0]}")
     tables = [_table(model, sizes[model], rounds) for model, rounds in found.items()]
-    return Result(NAME, "Model statistics", HOW, session.quick, tables, _targets(sizes, found), [_plot(found)])
+    return Result(NAME, "Model statistics", HOW, session.quick, tables, _targets(sizes, found))
 
 
 Asked = dict[str, dict[str, Any]]
@@ -190,7 +191,8 @@ def _table(model: str, size: Size, found: dict[str, Rounds]) -> Table:
         "+ % by the clock",
         "own account, ms (% of a step)",
     ]
-    return Table(model, columns, rows)
+    title = f"{model}: added to a training step (nothing and less are drawn as {LEAST})"
+    return Table(model, columns, rows, picture=Picture(title, "% of a step", columns[3:4]))
 
 
 def _at_due(rounds: Rounds, label: str, alone: bool) -> str:
@@ -225,18 +227,3 @@ def _targets(sizes: Mapping[str, Size], found: dict[str, dict[str, Rounds]]) -> 
             held = 0.5 <= share <= 1.5 if told >= TOLD else None
             targets.append(Target(f"{model}: budget of 1 %", "1 % ± 0.5", f"{share:.2f} %", held))
     return targets
-
-
-def _plot(found: dict[str, dict[str, Rounds]]) -> Plot:
-    labels = (EACH, *PEERS)
-    series = {
-        model: {label: max(0.01, added_by(rounds[label], False).middle) for label in labels if label in rounds}
-        for model, rounds in found.items()
-    }
-    return Plot(
-        "bench-model-statistics.png",
-        "bars",
-        "Statistics every step (nothing more: drawn as 0.01)",
-        "% added to a training step",
-        series,
-    )

@@ -1,4 +1,4 @@
-"""A picture per table."""
+"""A picture per table, of the figures that the table shows."""
 
 from __future__ import annotations
 
@@ -8,41 +8,65 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
-from bench.results import Plot
+from bench.figures import short, shown_middle
+from bench.results import Picture, Table
 
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True}
+FAR = 20
+"""Times the smallest bar that the largest is, from which on the axis is logarithmic."""
+LEAST = 0.01
+"""On a logarithmic axis nothing, and less than nothing, is drawn as this."""
 
 
-def draw(plot: Plot, path: Path) -> None:
-    """Draw a plot into a PNG file."""
+def draw(table: Table, picture: Picture, path: Path) -> None:
+    """Draw a table into a PNG file."""
     with context(STYLE):
-        figure = Figure(figsize=(8, 4), dpi=110, layout="constrained")
+        figure = Figure(dpi=110, layout="constrained")
         axes = figure.subplots()
-        (_bars if plot.kind == "bars" else _lines)(axes, plot)
-        axes.set_title(plot.title, loc="left")
-        axes.grid(axis="x" if plot.kind == "bars" else "both", color="0.9")
-        axes.legend(frameon=False)
+        height = _lines(axes, table, picture) if picture.over else _bars(axes, table, picture)
+        figure.set_size_inches(8, height)
+        figure.suptitle(picture.title, x=0.01, ha="left", fontsize=10)
+        axes.grid(axis="both" if picture.over else "x", color="0.9")
+        labels = axes.get_legend_handles_labels()[1]
+        if len(labels) > 1:
+            figure.legend(loc="outside lower center", ncols=len(labels), frameon=False)
         figure.savefig(path, metadata={"Software": None})
 
 
-def _bars(axes: Axes, plot: Plot) -> None:
-    """One group of horizontal bars a label, on a logarithmic axis: contenders differ by powers of ten."""
-    labels = list(dict.fromkeys(label for bars in plot.series.values() for label in bars))[::-1]
-    height = 0.8 / len(plot.series)
-    for index, (name, bars) in enumerate(plot.series.items()):
-        places = [labels.index(label) + 0.4 - height * (index + 0.5) for label in bars]
-        shown = axes.barh(places, list(bars.values()), height * 0.9, label=name)
-        axes.bar_label(shown, fmt=lambda figure: f"{figure:.3g}", padding=2, fontsize=7)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_xscale("log")
-    axes.set_xlabel(plot.ylabel)
+def _bars(axes: Axes, table: Table, picture: Picture) -> float:
+    """One group of horizontal bars a row; on a logarithmic axis where they differ by powers of ten."""
+    rows = [(row[0], figures) for row in reversed(table.rows) if (figures := _figures(table, row, picture.columns))]
+    thick = 0.8 / len(picture.columns)
+    for index, column in enumerate(picture.columns):
+        bars = {at: figures[column] for at, (_, figures) in enumerate(rows) if column in figures}
+        places = [at + 0.4 - thick * (index + 0.5) for at in bars]
+        shown = axes.barh(places, [max(LEAST, figure) for figure in bars.values()], thick * 0.9, label=column)
+        axes.bar_label(shown, list(map(short, bars.values())), padding=2, fontsize=7)
+    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    drawn = [max(LEAST, figure) for _, figures in rows for figure in figures.values()]
+    if max(drawn) > FAR * min(drawn):
+        axes.set_xscale("log")
+    axes.margins(x=0.1)
+    axes.set_xlabel(picture.unit)
+    return 1.2 + max(0.3, 0.16 * len(picture.columns)) * len(rows)
 
 
-def _lines(axes: Axes, plot: Plot) -> None:
-    for name, points in plot.series.items():
-        xs = [float(x) for x in points]
-        axes.plot(xs, list(points.values()), "o-", label=name)
+def _lines(axes: Axes, table: Table, picture: Picture) -> float:
+    lines: dict[str, dict[float, float]] = {}
+    for row in table.rows:
+        point = _figures(table, row, [picture.over, *picture.columns])
+        if len(point) == 2:
+            lines.setdefault(row[0], {})[point[picture.over]] = point[picture.columns[0]]
+    for name, points in lines.items():
+        axes.plot(list(points), list(points.values()), "o-", label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel(plot.xlabel)
-    axes.set_ylabel(plot.ylabel)
+    axes.set_xlabel(picture.over)
+    axes.set_ylabel(picture.unit)
+    return 4.0
+
+
+def _figures(table: Table, row: list[str], columns: list[str]) -> dict[str, float]:
+    """The figures that a row shows in some columns."""
+    shown = {column: shown_middle(row[table.columns.index(column)]) for column in columns}
+    return {column: figure for column, figure in shown.items() if figure is not None}

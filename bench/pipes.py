@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from bench.figures import Spread, ratios, short
-from bench.results import Plot, Result, Table, Target
+from bench.results import Picture, Result, Table, Target
 from bench.session import Rounds, Session
 
 NAME = "pipes"
@@ -48,21 +48,13 @@ def run(session: Session) -> Result:
             _beside_plain("arrays of 16 MB", large, OURS, 0.6),
             _put(put),
         ],
-        [
-            Plot(
-                "bench-pipes.png",
-                "bars",
-                "Small dicts from one process to another",
-                "a second",
-                {"a second": {name: Spread.of(_column(whole, name, "per_second")).middle for name in whole}},
-            )
-        ],
     )
 
 
 def _table(title: str, found: Rounds) -> Table:
     rows = [[name, str(Spread.of(_column(found, name, "per_second"))), str(_beside(found, name))] for name in found]
-    return Table(title, ["", "a second", "× PyZMQ and msgspec"], rows)
+    picture = Picture(f"{title} from one process to another", "a second", ["a second"])
+    return Table(title, ["", "a second", "× PyZMQ and msgspec"], rows, picture=picture)
 
 
 def _calls(found: Rounds) -> Table:
@@ -70,7 +62,8 @@ def _calls(found: Rounds) -> Table:
         [label, str(Spread.of([figure / 1000 for figure in _column(found, OURS, key)]))]
         for label, key in (("encode and append", "bare_ns"), ("put", "put_ns"))
     ]
-    return Table("A call, five scalars", ["", "µs"], rows)
+    picture = Picture("What the caller pays for five scalars", "µs", ["µs"])
+    return Table("A call, five scalars", ["", "µs"], rows, picture=picture)
 
 
 def _beside_plain(what: str, found: Rounds, name: str, least: float) -> Target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -49,9 +50,15 @@ def write(results: Sequence[Result]) -> None:
     """Write the page and the pictures of all results."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     for result in results:
-        for plot in result.plots:
-            draw(plot, IMAGES / plot.file)
+        for table in result.tables:
+            if table.picture is not None:
+                draw(table, table.picture, IMAGES / _file(result, table))
     PAGE.write_text(page(results))
+
+
+def _file(result: Result, table: Table) -> str:
+    words = re.findall(r"\w+", f"{result.name} {table.title}".lower().replace("_", " "))
+    return f"bench-{'-'.join(words)}.png"
 
 
 def page(results: Sequence[Result]) -> str:
@@ -78,17 +85,27 @@ def _peers() -> str:
 
 def _section(result: Result) -> str:
     parts = [f"## {result.heading}\n", result.how + "\n"]
-    measured = f"{result.date}; {result.machine.get('machine', '')}; {result.machine.get('versions', '')}."
+    where = f"{result.machine.get('machine', '')}; {result.machine.get('versions', '')}"
+    measured = f"{result.date}, {_duration(result.seconds)}; {where}."
     parts.append(f"*{'A quick run: ' if result.quick else ''}{measured}*\n")
     for table in result.tables:
         parts += [f"### {table.title}\n", markdown(table)]
         if table.note:
             parts.append(table.note + "\n")
-    parts += [f"![{plot.title}](img/{plot.file})\n" for plot in result.plots]
+        if table.picture is not None:
+            parts.append(f"![{table.picture.title}](img/{_file(result, table)})\n")
     finding = FINDINGS / f"{result.name}.md"
     if finding.exists():
         parts.append("### Findings\n\n" + finding.read_text())
     return "\n".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    """
+    >>> _duration(75), _duration(3.2)
+    ('1:15 minutes', '3 s')
+    """
+    return f"{seconds // 60:.0f}:{seconds % 60:02.0f} minutes" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def markdown(table: Table) -> str:

@@ -12,6 +12,17 @@ FOLDER = Path(__file__).resolve().parent / "results"
 
 
 @dataclass
+class Picture:
+    """How a table is drawn. Bars: one a row and column of `columns`. Lines: the figures of the one column of `columns`
+    over those of the column `over`, a line for each text in the first column of the others."""
+
+    title: str
+    unit: str
+    columns: list[str]
+    over: str = ""
+
+
+@dataclass
 class Table:
     """One table of the page."""
 
@@ -19,6 +30,7 @@ class Table:
     columns: list[str]
     rows: list[list[str]]
     note: str = ""
+    picture: Picture | None = None
 
 
 @dataclass
@@ -32,18 +44,6 @@ class Target:
 
 
 @dataclass
-class Plot:
-    """One picture. Bars: `series` {name: {label: figure}}; lines: `series` {name: {x: y}} (x as text, as in JSON)."""
-
-    file: str
-    kind: str
-    title: str
-    ylabel: str
-    series: dict[str, dict[str, float]]
-    xlabel: str = ""
-
-
-@dataclass
 class Result:
     """All that one benchmark found. `how` says what was measured, for readers of the page."""
 
@@ -53,8 +53,9 @@ class Result:
     quick: bool
     tables: list[Table] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
-    plots: list[Plot] = field(default_factory=list)
     machine: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    """How long it took."""
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
 
     def save(self) -> None:

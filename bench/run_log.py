@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.figures import Spread, exponent, ratios, short
-from bench.results import Plot, Result, Table, Target
+from bench.results import Picture, Result, Table, Target
 from bench.session import Rounds, Session
 
 NAME = "run_log"
@@ -50,19 +50,6 @@ def run(session: Session) -> Result:
         session.quick,
         [_table(found), _opening(folders)],
         _targets(found) + _opening_targets(folders),
-        [
-            Plot(
-                "bench-run-log.png",
-                "lines",
-                "The run log",
-                "seconds",
-                {
-                    label: {str(size): _middle(rounds, what, "seconds") for size, rounds in found.items()}
-                    for what, label in WHAT.items()
-                },
-                "points",
-            )
-        ],
     )
 
 
@@ -90,7 +77,8 @@ def _opening(folders: Rounds) -> Table:
         for parts in SEGMENTS
     ]
     rows.append([f"{RUNS:,} runs listed", str(Spread.of(_column(folders, "list", "seconds"))), ""])
-    return Table("Opening and listing", ["", "seconds", "memory grown MB"], rows)
+    picture = Picture("Runs opened and listed", "seconds", ["seconds"])
+    return Table("Opening and listing", ["", "seconds", "memory grown MB"], rows, picture=picture)
 
 
 def _opening_targets(folders: Rounds) -> list[Target]:
@@ -111,15 +99,16 @@ def _middle(rounds: Rounds, what: str, key: str) -> float:
 
 
 def _table(found: dict[int, Rounds]) -> Table:
-    columns = ["points", "", "seconds", "points/s", "bytes a scalar", "memory grown MB"]
+    columns = ["", "points", "seconds", "points/s", "bytes a scalar", "memory grown MB"]
     rows = []
     for size, rounds in found.items():
         for what, label in WHAT.items():
             seconds = Spread.of(_column(rounds, what, "seconds"))
             each = short(_middle(rounds, what, "bytes") / size) if what.endswith("write") else ""
             grown = str(Spread.of(_column(rounds, what, "grown")))
-            rows.append([f"{size:,}", label, str(seconds), short(size / seconds.middle), each, grown])
-    return Table("Writing and reading", columns, rows)
+            rows.append([label, f"{size:,}", str(seconds), short(size / seconds.middle), each, grown])
+    picture = Picture("The run log", "seconds", ["seconds"], over="points")
+    return Table("Writing and reading", columns, rows, picture=picture)
 
 
 def _targets(found: dict[int, Rounds]) -> list[Target]:

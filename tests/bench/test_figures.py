@@ -11,7 +11,7 @@ import pytest
 
 from bench import figures, process, report, results, stepping
 from bench.figures import Spread, exponent, percentile, ratios, short
-from bench.results import Result, Table, Target
+from bench.results import Picture, Result, Table, Target
 
 
 def test_the_examples_hold() -> None:
@@ -65,3 +65,16 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path, monkeypatch: pytest.Monke
     assert "| One | speed | ≥ 1 | 0.5 | **no** |" in page
     assert "| 1 |" in page
     assert "A quick run" in page
+
+
+@pytest.mark.parametrize("over", ["", "steps"])
+def test_a_table_is_drawn_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str) -> None:
+    monkeypatch.setattr(report, "IMAGES", tmp_path)
+    monkeypatch.setattr(report, "PAGE", tmp_path / "page.md")
+    rows = [["ours", "10", "1.0–2.0–3.0"], ["theirs", "10", "40"], ["ours", "100", "-0.5"], ["nobody", "1,000", "–"]]
+    table = Table("Two of them", ["", "steps", "µs"], rows, picture=Picture("Both", "µs", ["µs"], over))
+    report.write([Result("hot_path", "One", "how", False, [table], seconds=75.0)])
+    assert (tmp_path / "bench-hot-path-two-of-them.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "page.md").read_text()
+    assert "![Both](img/bench-hot-path-two-of-them.png)" in page
+    assert "1:15 minutes" in page
