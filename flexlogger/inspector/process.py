@@ -42,6 +42,7 @@ class Process:
         self.errors: Counter[str] = Counter()
         """How often each callback has raised."""
         self._moved = time.monotonic()
+        """When it last took a tensor, or had none to take."""
         self._given_up = False
         self.ring = Ring(capacity)
         self._partial = b""
@@ -85,7 +86,9 @@ class Process:
     # ---- sending
 
     def note(self, offset: int, length: int, step: int) -> bool:
-        """Tell it of a tensor; False where it cannot be told now."""
+        """Tell it of a tensor that is in the memory; False where it cannot be told now."""
+        if self.ring.waiting == 1:  # there was none before
+            self._moved = time.monotonic()
         try:
             os.write(self._notes, wire.NOTE.pack(offset, length, step))
         except BlockingIOError:
@@ -99,11 +102,8 @@ class Process:
     def watch(self) -> None:
         """Hear it, and end it where it has tensors and takes none for longer than a callback may last: it cannot even
         end itself then."""
-        before, now = self.taken, time.monotonic()
         self.hear()
-        if self.taken != before or not self.ring.waiting:
-            self._moved = now
-        elif now - self._moved > self.timeout + GRACE_S:
+        if self.ring.waiting and time.monotonic() - self._moved > self.timeout + GRACE_S:
             self._kill()
             self._ended_early()
 
@@ -125,6 +125,7 @@ class Process:
     def _take_in(self, said: int | Report) -> None:
         if isinstance(said, int):
             self.taken += said
+            self._moved = time.monotonic()
             self.ring.release(said)
             return
         self._ready |= said.ready

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -126,6 +127,30 @@ def test_a_process_that_the_system_has_stopped_is_told_while_training_goes_on(
     assert "process 0 did nothing for more than 0.3 s, as a stopped one does, and was ended; " in record.message
     assert "tensors that it had not begun with are lost" in record.message
     assert not model._forward_pre_hooks
+
+
+def test_a_process_is_not_taken_for_stopped_while_it_rests_or_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: now))
+    parallel, model, pid = tracked(callbacks.ignores, timeout=30.0)
+    process, outbox = parallel._outboxes[0]
+    step(model)
+    wait_for(lambda: process.status()["waiting"] == 0)
+    os.kill(pid, signal.SIGSTOP)
+    now = 100.0  # it had nothing to do for longer than a callback may last
+    outbox.send("one", 1, torch.zeros(3))
+    outbox.send("other", 1, torch.zeros(3))
+    step(model)
+    now = 129.0
+    process._take_in(1)  # heard between two steps, as by status()
+    now = 150.0
+    step(model)
+    assert parallel.is_alive()
+    assert not caplog.records
+    os.kill(pid, signal.SIGKILL)  # what it would report now was heard already
+    assert not parallel.stop()
 
 
 def test_a_callback_that_raises_is_told_once_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
