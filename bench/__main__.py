@@ -26,12 +26,15 @@ BENCHES = (
     "pipes",
     "inspector",
     "imports",
+    "accelerator",
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a minute or two in all, with wide spreads")
+    parser.add_argument(
+        "--quick", action="store_true", help="under two minutes in all: fewer contenders, sizes and rounds"
+    )
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=BENCHES, default=BENCHES, help=", ".join(BENCHES))
     arguments = parser.parse_args()
     console = Console()
@@ -43,10 +46,10 @@ def main() -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         whole = progress.add_task("", total=len(arguments.only))
         for name in arguments.only:
-            session = Session(arguments.quick, partial(_tell, progress, whole, name))
-            session.tell("begins")
             where, started = report.machine(), time.monotonic()
-            result = import_module(f"bench.{name}").run(session)
+            with Session(arguments.quick, partial(_tell, progress, whole, name)) as session:
+                session.tell("begins")
+                result = import_module(f"bench.{name}").run(session)
             result.machine, result.seconds = where, time.monotonic() - started
             result.save()
             _show(console, result, session.problems)

@@ -29,7 +29,7 @@ QUIET = {
 
 
 def as_installed() -> dict[str, str]:
-    """The environment, but Python keeps what it has compiled, as pip does for what it installs."""
+    """This environment, but Python keeps what it has compiled, as pip does for what it installs."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -38,7 +38,7 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-    """One contender's process, which gets ready at once; `with` waits until it is: `with Worker(…) as worker:`."""
+    """One contender's process. It begins to get ready when it is made; `with` waits until it is."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Worker:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.contender = contender
+        self._ready = False
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
             [str(python), "-m", "bench.worker"],
@@ -62,8 +63,13 @@ class Worker:
         )
         self._say("setup", contender=contender, options=dict(options or {}))
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, verb: str, **request: Any) -> dict[str, Any]:
         """Send one request and wait for its answer. Raises WorkerError."""
+        assert self._ready, "with Worker(…) as worker:"
         self._say(verb, **request)
         return self._hear(verb)
 
@@ -98,23 +104,27 @@ class Worker:
 
     def kill(self) -> None:
         """End the process now, and those that it started."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        if self._said.closed:
+            return
+        with suppress(ProcessLookupError):  # it and all that it started have ended
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for file in (self._process.stdin, self._process.stdout, self._said):
             if file is not None:
-                file.close()
+                with suppress(BrokenPipeError):  # what it never read
+                    file.close()
 
     def __enter__(self) -> Self:
         """Wait until the contender is ready. Raises WorkerError."""
         try:
             self._hear("setup")
-        except WorkerError:
+        except BaseException:
             self.kill()
             raise
+        self._ready = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process.poll() is None:
-            self.kill()
+        self.kill()

@@ -87,7 +87,7 @@ def _last_shown(server: ServerProcess, kind: str) -> float:
 
 
 def _delays(session: Session) -> dict[str, list[float]]:
-    """Seconds until the last point shows, after a tight loop and at an easy pace."""
+    """Seconds until the last of so many steps shows, logged as fast as the loop goes."""
     found: dict[str, list[float]] = {}
     for size in session.pick((1000, 100_000, 1_000_000), (100_000,)):
         for _ in range(session.pick(5, 1)):

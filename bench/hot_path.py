@@ -24,7 +24,7 @@ PEERS = {
     "torchnet VisdomPlotLogger": "torchnet_plot",
 }
 ON_VISDOM = ("ignite_visdom", "visdom_append", "torchnet_plot")
-QUICK_PEERS = ("lightning_csv", "visdom_append")
+QUICK_PEERS = ("lightning_csv", "trackio_local", "visdom_append")
 RATE = 2000
 BARE, OURS = "bare loop", "flexlogger"
 
@@ -35,7 +35,8 @@ background has ended. Every call is timed with one clock; what the clock and an 
 loop*: five additions into plain Python objects, one dict of the totals, one `deque.append`: what logging cannot do
 without. flexlogger and the three visdom loggers draw on a real dashboard server each; TensorBoard, wandb, trackio,
 MLflow and CSVLogger write files on this disk, and draw nothing. Figures are the lowest – middle – highest of the
-rounds; ratios are taken round by round. A round ends after 100,000 steps or a few seconds, whichever comes first."""
+rounds; ratios are taken round by round. A round of the tight loop ends after 100,000 steps or 3 seconds, whichever
+comes first; a paced one takes 20 seconds, of peers 5."""
 
 
 def run(session: Session) -> Result:
@@ -43,9 +44,10 @@ def run(session: Session) -> Result:
     tight, paced = _beside_peers(session)
     result.tables.append(_table("Tight loop", tight))
     result.tables.append(_table(f"Paced at {RATE:,} logs a second", paced, PACED_NOTE))
-    up, all_rounds = _whatever_the_server_does(session)
-    result.tables.append(_server_table(all_rounds))
-    result.targets = [*_targets("tight", tight, 2.5, None), *_targets("paced", paced, 2.5, 10.0), *_server_targets(up)]
+    servers = dict(zip(("tight", "paced"), _whatever_the_server_does(session), strict=True))
+    result.tables.append(_server_table(servers))
+    result.targets = [*_targets("tight", tight, 2.5, None), *_targets("paced", paced, 2.5, 10.0)]
+    result.targets += [target for how, found in servers.items() for target in _server_targets(how, found)]
     for table, how in zip(
         result.tables, ("a tight loop", "2,000 logs a second", "its server up and down"), strict=True
     ):
@@ -63,12 +65,13 @@ PACED_NOTE = (
 
 def _beside_peers(session: Session) -> tuple[Rounds, Rounds]:
     with ExitStack() as stack:
-        started = {BARE: session.worker("bare", {}), OURS: _ours(session, stack), **_peers(session, stack)}
-        all_views = _ours(session, stack, views="all")
-        workers = session.ready(stack, started)
-        tight = _tight(session, workers)
-        workers[OURS].close()
-        return tight, _paced(session, workers | {OURS: stack.enter_context(all_views)})
+        own = session.worker("bare", {}), _ours(session, stack), _ours(session, stack, views="all")
+        started = _peers(session, stack)
+        bare, ours, all_views = (stack.enter_context(worker) for worker in own)
+        peers = session.ready(stack, started)
+        tight = _tight(session, {BARE: bare, OURS: ours, **peers})
+        ours.close()
+        return tight, _paced(session, {BARE: bare, OURS: all_views, **peers})
 
 
 def _tight(session: Session, workers: Mapping[str, Worker]) -> Rounds:
@@ -105,22 +108,21 @@ def _peers(session: Session, stack: ExitStack) -> dict[str, Worker]:
 
 
 def _whatever_the_server_does(session: Session) -> tuple[Rounds, Rounds]:
-    """Ours with a server that is up, dead, mute and slow, tight and paced; each starts with its dashboard so."""
+    """Tight and paced: ours with a server that is up, dead, mute and slow; each starts with its dashboard so."""
     with ExitStack() as stack:
         places = {
             "up": None,
             **{kind.__name__: stack.enter_context(kind()) for kind in STAND_INS[: session.pick(3, 2)]},
         }
-        patience = session.pick(3.0, 0.3)
+        patience = session.pick(3.0, 0.6)
         started = {name: _ours(session, stack, port, patience=patience) for name, port in places.items()}
-        workers = session.ready(stack, started)
+        workers = {name: stack.enter_context(worker) for name, worker in started.items()}
         most, seconds = session.pick((100_000, 3.0), (20_000, 0.3))
         loop = {"pace": 0, "seconds": seconds, "most": most}
         tight = session.interleave(workers, dict.fromkeys(workers, [loop] * session.pick(7, 2)))
-        pace = {"pace": RATE, "seconds": 10.0, "most": 0}
-        paced = {} if session.quick else session.interleave(workers, dict.fromkeys(workers, [pace] * 3))
-    named = {f"{name}, tight": r for name, r in tight.items()} | {f"{name}, paced": r for name, r in paced.items()}
-    return tight, named
+        pace = {"pace": RATE, "seconds": 6.0, "most": 0}
+        paced = {} if session.quick else session.interleave(workers, dict.fromkeys(workers, [pace] * 5))
+    return tight, paced
 
 
 STAND_INS = (stand_ins.dead, stand_ins.mute, stand_ins.slow)
@@ -144,12 +146,11 @@ def _row(name: str, rounds: list[dict[str, Any]], bare: list[dict[str, Any]]) ->
     return [name, figures[0], str(times), figures[1], figures[2], speed, steps, dropped]
 
 
-def _server_table(found: Rounds) -> Table:
+def _server_table(servers: Mapping[str, Rounds]) -> Table:
     columns = ["server", "median µs", "× up", "p99 µs", "p99.9 µs", "steps/s", "steps", "dropped"]
-    rows = []
-    for name, rounds in found.items():
-        beside = found["up, tight" if name.endswith("tight") else "up, paced"]
-        rows.append(_row(name, rounds, beside))
+    rows = [
+        _row(f"{name}, {how}", rounds, found["up"]) for how, found in servers.items() for name, rounds in found.items()
+    ]
     return Table(
         "Whatever the server does",
         columns,
@@ -200,11 +201,11 @@ def _beside_best(how: str, figure: str, limit: float, ours: list[dict[str, Any]]
     )
 
 
-def _server_targets(found: Mapping[str, list[dict[str, Any]]]) -> list[Target]:
+def _server_targets(how: str, found: Rounds) -> list[Target]:
     targets = []
     for name in (kind.__name__ for kind in STAND_INS if kind.__name__ in found):
         beside = ratios(_column(found[name], "median"), _column(found["up"], "median"))
         targets.append(
-            Target(f"server {name}: median beside server up", "≤ 1.1 ×", f"{beside} ×", beside.middle <= 1.1)
+            Target(f"{how}: median with the server {name}, beside up", "≤ 1.1 ×", f"{beside} ×", beside.middle <= 1.1)
         )
     return targets

@@ -56,13 +56,18 @@ def run(session: Session) -> Result:
 def _run(arguments: list[str]) -> float:
     started = time.perf_counter()
     command = [sys.executable, *arguments]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=as_installed())
-    return time.perf_counter() - started
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=as_installed())
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}:\n{done.stderr[-2000:]}")
+    return seconds
 
 
 def _over_torch(what: str, name: str, times: dict[str, list[float]]) -> Target:
     more = Spread.of([with_us - torch for with_us, torch in zip(times[name], times["import torch"], strict=True)])
-    return Target(what, "≤ 60 ms", f"{short(more.middle)} ms ({more})", more.middle <= 60)
+    return Target(
+        what, "≤ 60 ms", f"{short(more.middle)} ms ({more})", more.middle <= 60 if len(times[name]) > 1 else None
+    )
 
 
 def _whole(name: str, limit: int, times: dict[str, list[float]]) -> Target:

@@ -29,7 +29,7 @@ painted, counted from the event's own time, so that waiting for a busy page coun
 
 
 def run(session: Session) -> Result:
-    seconds = session.pick(60.0, 5.0)
+    seconds = session.pick(60.0, 7.0)
     cases = {"empty at first": 0} if session.quick else {"empty at first": 0, f"{FULL:,} points a trace": FULL}
     found = {label: _watch(session, label, filled, seconds) for label, filled in cases.items()}
     columns = ["windows", "server CPU %", "logging process CPU %", "browser CPU %", "redraws/s of all"]
@@ -49,7 +49,7 @@ def run(session: Session) -> Result:
     picture = Picture(
         f"{WINDOWS} windows × 5 traces, {RATE} logs a second, a browser open", "% of a core", columns[1:4]
     )
-    table = Table("A minute", columns, rows, picture=picture)
+    table = Table("While they change", columns, rows, picture=picture)
     return Result(NAME, "Many windows", HOW, session.quick, [table], targets)
 
 

@@ -1,9 +1,10 @@
-"""The models whose training is watched: convolutions, many small layers, a transformer, and one like GPT-2 small."""
+"""The models whose training is watched: convolutions, many small layers, a transformer, and two like GPT-2 small."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import nn
@@ -18,12 +19,21 @@ class Work:
         self.optimizer = torch.optim.SGD(model.parameters(), 1e-3)
         self._batch = batch
 
-    def step(self) -> None:
+    def to(self, device: torch.device) -> Self:
+        """The same there, with an optimizer that has not done a step."""
+        self.model.to(device)
+        self._batch = self._batch[0].to(device), self._batch[1].to(device)
+        return self
+
+    def step(self) -> torch.Tensor:
+        """Train once; returns the loss, detached."""
         inputs, targets = self._batch
         self.optimizer.zero_grad()
         output = self.model(inputs)
-        F.cross_entropy(output.view(-1, output.shape[-1]), targets.view(-1)).backward()
+        loss = F.cross_entropy(output.view(-1, output.shape[-1]), targets.view(-1))
+        loss.backward()
         self.optimizer.step()
+        return loss.detach()
 
 
 class Block(nn.Module):
@@ -50,7 +60,7 @@ class GPT(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        x = self.embed(tokens) + self.place(torch.arange(tokens.shape[1]))
+        x = self.embed(tokens) + self.place(torch.arange(tokens.shape[1], device=tokens.device))
         return self.norm(self.blocks(x)) @ self.embed.weight.T
 
 
@@ -81,4 +91,15 @@ def gpt2small() -> Work:
     return Work(model, (torch.randint(0, 50257, (1, 64)), torch.randint(0, 50257, (1, 64))))
 
 
-MODELS: dict[str, Callable[[], Work]] = {"conv8": conv8, "mlp100": mlp100, "gpt10m": gpt10m, "gpt2small": gpt2small}
+def gpt2() -> Work:
+    model = GPT(12, 768, 12, 50257, 512)
+    return Work(model, (torch.randint(0, 50257, (4, 512)), torch.randint(0, 50257, (4, 512))))
+
+
+MODELS: dict[str, Callable[[], Work]] = {
+    "conv8": conv8,
+    "mlp100": mlp100,
+    "gpt10m": gpt10m,
+    "gpt2small": gpt2small,
+    "gpt2": gpt2,
+}

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from bench.driver import Worker, WorkerError
 from bench.figures import Spread, at_most, short
 from bench.model_figures import added_by, beside_bare, by_the_clock, longer_when_due, share_added
-from bench.pictures import LEAST
 from bench.results import Picture, Result, Table, Target
 from bench.session import Rounds, Session
 
@@ -81,21 +80,21 @@ LONGEST_S, PEERS_LONGEST_S = 30.0, 5.0
 HOW = """\
 Four models on one thread: eight convolutions with batch norm and ReLU (conv8, batch 32 of 32 × 32), a hundred linear
 layers of 64 with ReLU (mlp100, batch 64), a transformer of 10.9 million parameters (gpt10m, 512 tokens) and one of 124
-million, like GPT-2 small (gpt2small, 64 tokens). In each process there are two equal models, and blocks of steps of
-the one that nobody watches and of the one that is watched take turns. What is added is told, round by round, of the
-median of a block for each place in the period, averaged over the period, relative to the bare blocks before and after
-it; of more than five rounds the lowest and the highest figure are those of the middle half. Where steps are long, what
-is added *every tenth* step and under a *budget* is told of each step that is due and the one behind it, relative to
-the four steps without collecting on either side: the machine changes its speed within seconds. flexlogger's numbers
-(mean, std, norm, min and max of every parameter and gradient; *everything*: of inputs, outputs and their gradients
-too) go through a run's log to a dashboard on a real server, and the numbers of the others where they write them;
-*nobody wants them* is collecting alone. *By the clock* is the mean over all steps, with whatever the logger's threads
-and the machine did meanwhile. Other tools run as often as they are called, which is every step. *Own account* is what
-flexlogger itself says that a step which is due costs (`status()`): the time in its own code on the training thread,
-and how much longer such steps are than others beyond that, as far as that is known. *One pass over memory* reads as
-many numbers as there are parameters and gradients, in one piece, once, while the caches hold something else, and looks
-for the largest: about what the least of all looks at them would cost. Where the rounds scatter so much that they say
-neither yes nor no (sign test, 5 %), it is *not shown* whether a target is reached."""
+million, like GPT-2 small (gpt2small, 64 tokens), without other tools. In each process there are two equal models, and
+blocks of steps of the one that nobody watches and of the one that is watched take turns. What is added is told, round
+by round, of the median of a block for each place in the period, averaged over the period, relative to the bare blocks
+before and after it; of more than five rounds the lowest and the highest figure are those of the middle half. Where
+steps are long, what is added *every tenth* step and under a *budget* is told of each step that is due and the one
+behind it, relative to the four steps without collecting on either side: the machine changes its speed within seconds.
+flexlogger's numbers (mean, std, norm, min and max of every parameter and gradient; *everything*: of inputs, outputs
+and their gradients too) go through a run's log to a dashboard on a real server, and the numbers of the others where
+they write them; *nobody wants them* is collecting alone. *By the clock* is the mean over all steps, with whatever the
+logger's threads and the machine did meanwhile. Other tools run as often as they are called, which is every step. *Own
+account* is what flexlogger itself says that a step which is due costs (`status()`): the time in its own code on the
+training thread, and how much longer such steps are than others beyond that, as far as that is known. *One pass over
+memory* reads as many numbers as there are parameters and gradients, in one piece, once, while the caches hold
+something else, and looks for the largest: about what the least of all looks at them would cost. Where the rounds
+scatter so much that they say neither yes nor no (sign test, 5 %), it is *not shown* whether a target is reached."""
 
 
 def run(session: Session) -> Result:
@@ -105,12 +104,12 @@ def run(session: Session) -> Result:
         found[model] = {}
         for group in _groups(session.quick, _asked(session.quick, model)):
             with ExitStack() as stack:
-                started = {label: _start(session, stack, model, options) for label, options in group.items()}
+                started = {label: _start(session, stack, model, asked) for label, asked in group.items()}
                 for label, worker in session.ready(stack, started).items():
                     try:
                         found[model][label] = _measure(session, worker, model, size, label)
                     except WorkerError as error:
-                        session.problems.append(f"{model}: {str(error).splitlines()[0]}")
+                        session.problems.append(f"{model}, {label}: {str(error).splitlines()[0]}")
     tables = [_table(model, sizes[model], rounds) for model, rounds in found.items()]
     return Result(NAME, "Model statistics", HOW, session.quick, tables, _targets(sizes, found))
 
@@ -191,8 +190,8 @@ def _table(model: str, size: Size, found: dict[str, Rounds]) -> Table:
         "+ % by the clock",
         "own account, ms (% of a step)",
     ]
-    title = f"{model}: added to a training step (nothing and less are drawn as {LEAST})"
-    return Table(model, columns, rows, picture=Picture(title, "% of a step", columns[3:4]))
+    picture = Picture(f"{model}: added to a training step, on average", "% of a step", columns[3:4])
+    return Table(model, columns, rows, picture=picture)
 
 
 def _at_due(rounds: Rounds, label: str, alone: bool) -> str:

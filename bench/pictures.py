@@ -15,7 +15,7 @@ STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "
 FAR = 20
 """Times the smallest bar that the largest is, from which on the axis is logarithmic."""
 LEAST = 0.01
-"""On a logarithmic axis nothing, and less than nothing, is drawn as this."""
+"""On a logarithmic axis what is less is drawn as this."""
 
 
 def draw(table: Table, picture: Picture, path: Path) -> None:
@@ -36,18 +36,22 @@ def draw(table: Table, picture: Picture, path: Path) -> None:
 def _bars(axes: Axes, table: Table, picture: Picture) -> float:
     """One group of horizontal bars a row; on a logarithmic axis where they differ by powers of ten."""
     rows = [(row[0], figures) for row in reversed(table.rows) if (figures := _figures(table, row, picture.columns))]
+    drawn = [figure for _, figures in rows for figure in figures.values()]
+    far = max(drawn, default=0.0) > FAR * max(LEAST, min(drawn, default=0.0))
     thick = 0.8 / len(picture.columns)
     for index, column in enumerate(picture.columns):
         bars = {at: figures[column] for at, (_, figures) in enumerate(rows) if column in figures}
         places = [at + 0.4 - thick * (index + 0.5) for at in bars]
-        shown = axes.barh(places, [max(LEAST, figure) for figure in bars.values()], thick * 0.9, label=column)
+        shown = axes.barh(
+            places, [max(LEAST, figure) if far else figure for figure in bars.values()], thick * 0.9, label=column
+        )
         axes.bar_label(shown, list(map(short, bars.values())), padding=2, fontsize=7)
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-    drawn = [max(LEAST, figure) for _, figures in rows for figure in figures.values()]
-    if max(drawn) > FAR * min(drawn):
+    if far:
         axes.set_xscale("log")
     axes.margins(x=0.1)
-    axes.set_xlabel(picture.unit)
+    less = far and min(drawn) < LEAST
+    axes.set_xlabel(f"{picture.unit} (less than {LEAST} is drawn as that)" if less else picture.unit)
     return 1.2 + max(0.3, 0.16 * len(picture.columns)) * len(rows)
 
 

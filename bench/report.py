@@ -17,7 +17,20 @@ from bench.results import Result, Table, Target
 PAGE = ROOT / "docs" / "benchmarks.md"
 IMAGES = ROOT / "docs" / "img"
 FINDINGS = Path(__file__).with_name("findings")
-SHOWN = ("torch", "visdom", "torchnet", "tensorboard", "wandb", "trackio", "lightning", "pytorch-ignite", "mlflow")
+SHOWN = (
+    "torch",
+    "visdom",
+    "torchnet",
+    "tensorboard",
+    "wandb",
+    "trackio",
+    "lightning",
+    "pytorch-ignite",
+    "mlflow",
+    "torchinstruments",
+)
+
+QUICK = "A quick run, with fewer contenders, sizes and rounds than are described: "
 
 INTRO = """\
 # Benchmarks
@@ -47,12 +60,17 @@ def _lines(path: str) -> list[str]:
 
 
 def write(results: Sequence[Result]) -> None:
-    """Write the page and the pictures of all results."""
+    """Write the page and the pictures of all results; pictures of other tables go."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    drawn = set()
     for result in results:
         for table in result.tables:
             if table.picture is not None:
                 draw(table, table.picture, IMAGES / _file(result, table))
+                drawn.add(_file(result, table))
+    for old in IMAGES.glob("bench-*.png"):
+        if old.name not in drawn:
+            old.unlink()
     PAGE.write_text(page(results))
 
 
@@ -87,7 +105,7 @@ def _section(result: Result) -> str:
     parts = [f"## {result.heading}\n", result.how + "\n"]
     where = f"{result.machine.get('machine', '')}; {result.machine.get('versions', '')}"
     measured = f"{result.date}, {_duration(result.seconds)}; {where}."
-    parts.append(f"*{'A quick run: ' if result.quick else ''}{measured}*\n")
+    parts.append(f"*{QUICK if result.quick else ''}{measured}*\n")
     for table in result.tables:
         parts += [f"### {table.title}\n", markdown(table)]
         if table.note:
@@ -102,10 +120,11 @@ def _section(result: Result) -> str:
 
 def _duration(seconds: float) -> str:
     """
-    >>> _duration(75), _duration(3.2)
-    ('1:15 minutes', '3 s')
+    >>> _duration(119.7), _duration(3.2)
+    ('2:00 minutes', '3 s')
     """
-    return f"{seconds // 60:.0f}:{seconds % 60:02.0f} minutes" if seconds >= 60 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02} minutes" if minutes else f"{rest} s"
 
 
 def markdown(table: Table) -> str:

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from bench import peers
 from bench.driver import Worker, WorkerError
@@ -17,13 +18,22 @@ Rounds = dict[str, list[dict[str, Any]]]
 
 
 class Session:
-    """`quick` asks for a minute in all instead of many; `tell` shows what goes on."""
+    """`quick` asks for two minutes in all instead of many; `tell` shows what goes on. What was started ends with it."""
 
     def __init__(self, quick: bool, tell: Callable[[str], None]) -> None:
         self.quick = quick
         self.tell = tell
         self.problems: list[str] = []
         """Contenders that could not take part, and why."""
+        self._started = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._started.close()
 
     def pick(self, full: Any, quick: Any) -> Any:
         """One of two figures."""
@@ -47,16 +57,18 @@ class Session:
     def worker(self, contender: str, options: Mapping[str, Any], *, peer: bool = False) -> Worker:
         """Start a contender, a peer in the peers' environment; it gets ready while others are started."""
         self.tell(f"{contender} gets ready")
-        return Worker(contender, options, python=peers.python() if peer else peers.our_python())
+        worker = Worker(contender, options, python=peers.python() if peer else peers.our_python())
+        self._started.callback(worker.kill)
+        return worker
 
     def ready(self, stack: ExitStack, workers: Mapping[str, Worker]) -> dict[str, Worker]:
-        """Those of `workers` that are ready, closed with `stack`; one that cannot start is noted as a problem."""
+        """Those of `workers` that got ready, closed with `stack`; one that cannot start is noted as a problem."""
         found = {}
         for name, worker in workers.items():
             try:
                 found[name] = stack.enter_context(worker)
             except WorkerError as error:
-                self.problems.append(str(error).splitlines()[0])
+                self.problems.append(f"{name}: {str(error).splitlines()[0]}")
         return found
 
     def interleave(self, workers: Mapping[str, Worker], requests: Mapping[str, Sequence[Any]]) -> Rounds:

@@ -6,6 +6,7 @@ import random
 import time
 from array import array
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 from bench.figures import percentile
@@ -33,6 +34,12 @@ def made_up_values(seed: int = 0) -> list[Values]:
 
 def tight(step: Step, first: int, most: int, seconds: float) -> dict[str, Any]:
     """Call `step` up to `most` times for about `seconds`, as fast as it goes; the time of each call is kept."""
+    overhead = _overhead_us()
+    durations, wall = _timed(step, first, most, seconds)
+    return _figures(durations, wall, overhead)
+
+
+def _timed(step: Step, first: int, most: int, seconds: float) -> tuple[list[int], float]:
     ring, clock = made_up_values(), time.perf_counter_ns
     marks = array("q", bytes(8 * (most + 1)))
     end = clock() + int(seconds * 1e9)
@@ -45,7 +52,7 @@ def tight(step: Step, first: int, most: int, seconds: float) -> dict[str, Any]:
             done = i + 1
             break
     wall = (clock() - started) / 1e9
-    return _figures([marks[i + 1] - marks[i] for i in range(done)], wall)
+    return [marks[i + 1] - marks[i] for i in range(done)], wall
 
 
 def paced(step: Step, first: int, rate: float, seconds: float) -> dict[str, Any]:
@@ -53,6 +60,7 @@ def paced(step: Step, first: int, rate: float, seconds: float) -> dict[str, Any]
 
     A step that is late is not made up for: the next is due one period later.
     """
+    overhead = _overhead_us()
     ring, clock = made_up_values(), time.perf_counter_ns
     period = int(1e9 / rate)
     times = array("q")
@@ -69,24 +77,24 @@ def paced(step: Step, first: int, rate: float, seconds: float) -> dict[str, Any]
         times.append(after - before)
         due = max(due, after - period) + period
         i += 1
-    return _figures(times.tolist(), (clock() - started) / 1e9)
+    return _figures(times.tolist(), (clock() - started) / 1e9, overhead)
 
 
-def _figures(nanoseconds: list[int], wall: float) -> dict[str, Any]:
-    ordered = sorted(nanoseconds)
-    return {
-        "steps": len(ordered),
-        "median": percentile(ordered, 0.5) / 1000 - OVERHEAD_US,
-        "p99": percentile(ordered, 0.99) / 1000 - OVERHEAD_US,
-        "p999": percentile(ordered, 0.999) / 1000 - OVERHEAD_US,
-        "per_second": len(ordered) / wall,
-    }
+def _overhead_us() -> float:
+    """What reading the clock and calling a step cost by themselves, which is taken off every figure of a round."""
+    return min(median(_timed(_nothing, 0, 20_000, 1.0)[0]) for _ in range(3)) / 1000
 
 
 def _nothing(i: int, values: Values) -> None:
     """A step that does nothing."""
 
 
-OVERHEAD_US = 0.0
-OVERHEAD_US = min(tight(_nothing, 0, 20_000, 1.0)["median"] for _ in range(3))
-"""What reading the clock and calling a step cost by themselves; taken off every figure."""
+def _figures(nanoseconds: list[int], wall: float, overhead: float) -> dict[str, Any]:
+    ordered = sorted(nanoseconds)
+    return {
+        "steps": len(ordered),
+        "median": percentile(ordered, 0.5) / 1000 - overhead,
+        "p99": percentile(ordered, 0.99) / 1000 - overhead,
+        "p999": percentile(ordered, 0.999) / 1000 - overhead,
+        "per_second": len(ordered) / wall,
+    }

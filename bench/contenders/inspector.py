@@ -36,7 +36,7 @@ class Contender:
 
     def _send(self, entries: int, times: int) -> dict[str, Any]:
         """Each tensor is new, as a layer's output is, and copied once in each of the two ways, in turns."""
-        place = torch.zeros(entries)
+        place, before = torch.zeros(entries), self._outbox.sent
         sent: list[float] = []
         copied: list[float] = []
         for turn in range(times):
@@ -45,6 +45,7 @@ class Contender:
             for found, way in ways if turn % 2 else reversed(ways):
                 found.append(_timed(way, torch.rand(entries)))
         assert not self._outbox.dropped
+        assert self._outbox.sent - before == times, "some were not sent"
         return {"send_us": 1e6 * median(sent[2:]), "copy_us": 1e6 * median(copied[2:])}
 
     def _settle(self) -> None:

@@ -11,7 +11,8 @@ import torch
 from bench.model_models import MODELS, Work
 
 
-def _seeded(make: Callable[[], Work]) -> Work:
+def seeded(make: Callable[[], Work]) -> Work:
+    """What `make` makes, the same each time."""
     torch.manual_seed(0)
     return make()
 
@@ -21,7 +22,7 @@ class Twins:
 
     def __init__(self, model: str) -> None:
         torch.set_num_threads(1)
-        self._bare, self.watched = (_seeded(MODELS[model]) for _ in range(2))
+        self._bare, self.watched = (seeded(MODELS[model]) for _ in range(2))
         self.steps = 0
 
     @property

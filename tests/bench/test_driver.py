@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
+import psutil
 import pytest
 
 from bench.driver import Worker, WorkerError
@@ -32,3 +35,17 @@ def test_turns_are_taken_and_a_failing_one_is_left_out() -> None:
     assert {name: len(answers) for name, answers in found.items()} == {"one": 3, "other": 1}
     assert session.problems == [problem for problem in session.problems if "other" in problem or "bare" in problem]
     assert len(session.problems) == 1
+
+
+def test_what_was_started_ends_with_the_session() -> None:
+    with Session(quick=True, tell=lambda text: None) as session:
+        idle = session.worker("bare", {})  # begins to get ready, and nobody waits for it
+        assert psutil.pid_exists(idle.pid)
+    assert not psutil.pid_exists(idle.pid)
+
+
+def test_a_contender_that_cannot_start_is_left_out_and_named() -> None:
+    with Session(quick=True, tell=lambda text: None) as session, ExitStack() as stack:
+        started = {"good": session.worker("bare", {}), "bad": session.worker("no_such_contender", {})}
+        assert list(session.ready(stack, started)) == ["good"]
+        assert [problem.split(":")[0] for problem in session.problems] == ["bad"]

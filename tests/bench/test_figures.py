@@ -68,7 +68,7 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("over", ["", "steps"])
-def test_a_table_is_drawn_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str) -> None:
+def test_a_table_has_its_picture_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str) -> None:
     monkeypatch.setattr(report, "IMAGES", tmp_path)
     monkeypatch.setattr(report, "PAGE", tmp_path / "page.md")
     rows = [["ours", "10", "1.0–2.0–3.0"], ["theirs", "10", "40"], ["ours", "100", "-0.5"], ["nobody", "1,000", "–"]]
