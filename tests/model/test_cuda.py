@@ -178,5 +178,8 @@ def test_data_parallel_pools_its_replicas() -> None:
     wrapped = nn.DataParallel(model)
     tooled = TooledModel(wrapped, sources=["inputs", "outputs", "grad_out"], stats=["max"])
     x = data(16, 3, 8, 8).cuda()
+    with torch.no_grad():
+        wrapped(100 * x)
     total(wrapped(x)).backward()
     assert tooled.table(show=False)["0"]["inputs"]["max"] == pytest.approx(float(x.max()))
+    assert tooled.status()["unseen"] == []
