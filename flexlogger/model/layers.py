@@ -50,6 +50,15 @@ def unwrapped(model: nn.Module) -> nn.Module:
             return model
 
 
+def plain(path: str) -> str:
+    """A module's path, or a parameter's, as it is without the wrappers inside the model.
+
+    >>> plain("encoder._orig_mod.0.weight")
+    'encoder.0.weight'
+    """
+    return ".".join(part for part in path.split(".") if part not in _WRAPPERS)
+
+
 def flattened(model: nn.Module) -> bool:
     """Whether FSDP's first version has a part of the model."""
     return any("_fsdp_wrapped_module" in module._modules for module in model.modules())
@@ -89,8 +98,7 @@ def _named(model: nn.Module) -> list[tuple[nn.Module, list[str]]]:
     for path, module in model.named_modules(remove_duplicate=False):
         if any(child in _WRAPPERS for child in module._modules):
             continue
-        name = ".".join(part for part in path.split(".") if part not in _WRAPPERS)
-        found.setdefault(id(module), (module, []))[1].append(name or type(module).__name__)
+        found.setdefault(id(module), (module, []))[1].append(plain(path) or type(module).__name__)
     return list(found.values())
 
 

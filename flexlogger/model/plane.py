@@ -12,7 +12,9 @@ from torch import nn
 
 from flexlogger import faults
 from flexlogger.errors import UnknownNameError, ValueRefusedError, unknown
+from flexlogger.model.eager import EAGER
 from flexlogger.model.information import Array, Estimate, estimate
+from flexlogger.model.layers import plain, unwrapped
 
 MAX_UNITS = 64
 """Layers with more units are left out unless asked for: their state is another one for every input."""
@@ -36,6 +38,7 @@ class InformationPlane:
     what they mean and where they mislead.
 
     `inputs` (N, …) go through `model` in one pass, in eval mode and without gradients; `targets` are their N labels.
+    A compiled model runs eagerly there, one in DataParallel or DistributedDataParallel by itself, on its own device.
     Take the whole input space (`whole=True`) or a sample that is large beside the number of states. `layers` are names
     of modules; by default every nonlinearity and the last layer, up to 64 units wide. A bounded nonlinearity has its
     own range, every other layer the widest range of its outputs so far.
@@ -58,7 +61,8 @@ class InformationPlane:
         bins: int = 30,
         whole: bool = False,
     ) -> None:
-        self._model = model
+        self._model = unwrapped(model)
+        self._moved = self._model is not model
         self._inputs = inputs
         self._targets = targets.detach().cpu().numpy() if isinstance(targets, torch.Tensor) else np.asarray(targets)
         if len(self._targets) != len(inputs):
@@ -66,7 +70,7 @@ class InformationPlane:
                 f"InformationPlane: expected a target for each of {len(inputs)} inputs, got {len(self._targets)}"
             )
         self._asked = layers is not None
-        self._layers = _chosen(model, layers)
+        self._layers = _chosen(self._model, layers)
         self._bins = bins
         self._whole = whole
         self._widest: dict[str, tuple[float, float]] = {}
@@ -117,14 +121,21 @@ class InformationPlane:
         with ExitStack() as stack:
             stack.enter_context(_evaluating(self._model))
             stack.enter_context(torch.no_grad())
+            EAGER.hold()  # compiled code would pass the hooks by
+            stack.callback(EAGER.release)
             for name, module in self._layers.items():
                 handle = module.register_forward_hook(_catch_into(caught, name))
                 stack.callback(handle.remove)
-            self._model(self._inputs)
+            self._model(self._where_the_model_is())
         missing = [name for name in self._layers if name not in caught]
         for name in missing:
             self._tell(name, "it gave no tensor on the probe set")
         return {name: output for name, output in caught.items() if self._fits(name, output)}
+
+    def _where_the_model_is(self) -> torch.Tensor:
+        """The inputs, on the device that the model's wrapper would bring them to."""
+        parameter = next(self._model.parameters(), None) if self._moved else None
+        return self._inputs if parameter is None else self._inputs.to(parameter.device)
 
     def _fits(self, name: str, output: Array) -> bool:
         if output.shape[0] != len(self._inputs):
@@ -152,7 +163,9 @@ class InformationPlane:
 
 
 def _chosen(model: nn.Module, layers: Sequence[str] | None) -> dict[str, nn.Module]:
-    modules = dict(model.named_modules())
+    modules = {
+        plain(path): module for path, module in model.named_modules()
+    }  # what is wrapped comes behind its wrapper
     if layers is not None:
         for name in layers:
             if name not in modules:

@@ -19,7 +19,7 @@ from torch.nn.modules import module as torch_module
 
 from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.hooks import After, Before, OnGrad
-from flexlogger.model.layers import measured
+from flexlogger.model.layers import measured, unwrapped
 from flexlogger.model.plan import Plan
 
 _graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
@@ -46,8 +46,8 @@ class Site:
 class Probe:
     """Fills a collection while armed. `failed` is told the first error; then nothing is collected any more.
 
-    One pass is everything within one call of the model, or of a part of it from outside. A pass with gradients
-    displaces passes without (an evaluation), before and after it.
+    One pass is everything within one call of the model, or of a part of it from outside; also where DataParallel runs
+    copies of it in its place. A pass with gradients displaces passes without (an evaluation), before and after it.
     """
 
     by_itself = False
@@ -141,7 +141,9 @@ class Probe:
                 self._enter(site, args, id(module) == self._root)
             elif "_is_replica" in module.__dict__:
                 with self._lock:
-                    self._enter_replica(self._replicas.get(id(module._forward_hooks)), args)
+                    self._call(self._replicas.get(id(module._forward_hooks)), args, _graph_task() != -1)
+            elif self._replicates(module):
+                self._enter(None, args, id(unwrapped(module)) == self._root)
         except Exception as error:
             self._failed(error)
         self.own += perf_counter() - start
@@ -153,19 +155,24 @@ class Probe:
         try:
             if site is not _STRANGER:
                 repeated = _graph_task() != -1
-                if not repeated and self._depth:
-                    # calls whose exception the model has caught itself never came here
-                    self._depth = 0 if id(module) == self._root else self._depth - 1
+                self._exit(repeated, id(module) == self._root)
                 if site is not None and site.active:
                     self._leave(site, kwargs, output, repeated)
             elif "_is_replica" in module.__dict__:
                 replica = self._replicas.get(id(module._forward_hooks))
                 with self._lock:
-                    if replica is not None and not self._ignoring:
+                    if replica is not None and replica.active:
                         self._leave(replica, kwargs, output, _graph_task() != -1)
+            elif self._replicates(module):
+                self._exit(_graph_task() != -1, id(unwrapped(module)) == self._root)
         except Exception as error:
             self._failed(error)
         self.own += perf_counter() - start
+
+    def _replicates(self, module: nn.Module) -> bool:
+        """Whether a stranger is a DataParallel that runs copies of a part of ours, and never that part itself."""
+        several = isinstance(module, nn.DataParallel) and len(module.device_ids) > 1
+        return several and id(unwrapped(module)) in self._sites
 
     def _enter(self, site: Site | None, args: Any, whole: bool) -> None:
         repeated = _graph_task() != -1
@@ -175,6 +182,9 @@ class Probe:
             if not self._depth:
                 self._begin_pass()
             self._depth += 1
+        self._call(site, args, repeated)
+
+    def _call(self, site: Site | None, args: Any, repeated: bool) -> None:
         if site is None:
             return
         if not repeated:
@@ -183,10 +193,10 @@ class Probe:
         if site.active:
             self._take(site, args, repeated)
 
-    def _enter_replica(self, site: Site | None, args: Any) -> None:
-        if site is not None and not self._ignoring:
-            site.first_pass = site.first_pass or self.passes
-            self._take(site, args, _graph_task() != -1)
+    def _exit(self, repeated: bool, whole: bool) -> None:
+        if not repeated and self._depth:
+            # calls whose exception the model has caught itself never came here
+            self._depth = 0 if whole else self._depth - 1
 
     def _abandon_pass(self) -> None:
         """The last pass ended in an exception: it does not count, unless others are mixed with it already."""

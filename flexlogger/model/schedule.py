@@ -144,14 +144,14 @@ class Every:
         self.k = k
         self.cost = Cost()
 
-    def next(self, step: int, collected: bool) -> int:
+    def next(self, step: int, due: bool, broken: bool = False) -> int:
         """The next step to collect, once `step` has ended."""
         return (step // self.k + 1) * self.k
 
 
 class Budget:
     """As often as `share` of the time of all steps allows, by measured cost. Under torch.distributed rank 0's cost
-    decides, and every rank has to take part."""
+    decides, and every rank has to take part, also one that is broken and collects no more."""
 
     def __init__(self, share: float | str) -> None:
         self.budget = parse_share(share)
@@ -160,11 +160,15 @@ class Budget:
         self._next = 0
         self._agree = Agreement()
 
-    def next(self, step: int, collected: bool) -> int:
-        """The next step to collect, once `step` has ended; what was spent too much before is saved first."""
-        if collected:
+    def next(self, step: int, due: bool, broken: bool = False) -> int:
+        """The next step to collect, once `step` has ended; what was spent too much before is saved first.
+
+        Whether a step was `due` tells its number, the same on all ranks, and not whether it was collected here. Where
+        rank 0 is `broken` nobody knows the cost any more, and the others collect half as often each time.
+        """
+        if due:
             if step:
-                self.k = self._agree(self._gap())
+                self.k = self._agree(2 * self.k if broken else self._gap())
             self._next = step + self.k
         return self._next
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from flexlogger.errors import ValueRefusedError
+from flexlogger.model.layers import plain, unwrapped
 
 
 class Snr(msgspec.Struct, frozen=True):
@@ -50,9 +51,10 @@ class GradientSNR:
             raise ValueRefusedError(f"GradientSNR: fraction: expected more than 0 and at most 1, got {fraction}")
         self._fraction = fraction
         self._sums: list[_Sum] = []
-        for name, parameter in model.named_parameters():
+        for path, parameter in unwrapped(model).named_parameters():
             if parameter.requires_grad and parameter.numel():
-                self._sums.append(_Sum(name.rpartition(".")[0], parameter, math.ceil(fraction * parameter.numel())))
+                layer = plain(path).rpartition(".")[0]
+                self._sums.append(_Sum(layer, parameter, math.ceil(fraction * parameter.numel())))
 
     @torch.no_grad()
     def update(self) -> None:

@@ -180,13 +180,13 @@ class TooledModel:
         With `collect`, a step that was not due gives what can be read afterwards: weights and gradients.
         """
         collector, schedule = self._collector, self._schedule
-        if not collector.armed and not collect:
-            snapshot, own = None, None
-        else:
-            if collector.armed:
-                self._look_for_unseen()
-            else:
-                collector.arm(self._counted)
+        due = collect or self._step >= self._next
+        if collector.armed:
+            self._look_for_unseen()
+        elif collect:
+            collector.arm(self._counted)
+        snapshot, own = None, None
+        if collector.armed:
             if collector.touched or self._latest is None or self._latest.step != self._step:
                 self._latest = collector.finish(self._step) or self._latest
             collector.disarm()  # what `snapshot` has taken out of this step is all there is of it
@@ -196,7 +196,7 @@ class TooledModel:
         if self._began is not None:
             schedule.cost.ended(now - self._began, own)
         self._began = now
-        self._next = schedule.next(self._step, own is not None)
+        self._next = schedule.next(self._step, due, collector.broken is not None)
         self._step += 1
         if self._step >= self._next:
             collector.arm(self._counted)

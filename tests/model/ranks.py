@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +81,34 @@ def budget(rank: int) -> list[int]:
     return due
 
 
+def broken(rank: int, where: int) -> Any:
+    """An own statistic that raises on one rank; training goes on to the end on both."""
+
+    def raises(tensor: torch.Tensor) -> float:
+        if rank == where:
+            raise ZeroDivisionError("no")
+        return 0.0
+
+    net = nn.parallel.DistributedDataParallel(model())
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    tooled = TooledModel(net, optimizer, sources=["grads"], stats=["norm", raises], budget=0.2)
+    due = []
+    for step in range(60):
+        if tooled.due:
+            due.append(step)
+        net(batch(rank)).square().mean().backward()
+        optimizer.step()
+    return tooled.status()["broken"], due
+
+
+CASES: dict[str, Callable[[int], Any]] = {"ddp": ddp, "fsdp": fsdp, "budget": budget}
+CASES |= {f"broken on {where}": partial(broken, where=where) for where in (0, 1)}
+
+
 def main(case: str, rank: int, world: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"file://{folder}/rendezvous", rank=rank, world_size=world)
-    result = {"ddp": ddp, "fsdp": fsdp, "budget": budget}[case](rank)
+    result = CASES[case](rank)
     assert result is not None
     Path(folder, f"{rank}.json").write_text(json.dumps(result))
     dist.barrier()

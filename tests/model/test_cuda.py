@@ -14,6 +14,7 @@ from torch import nn
 from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.modellogger import TooledModelLogger
 from flexlogger.model.names import SOURCES, STATISTICS
+from flexlogger.model.plane import InformationPlane
 from flexlogger.model.shelves import Shelves
 from flexlogger.model.statistics import measure, needs
 from flexlogger.model.tooled import TooledModel
@@ -178,5 +179,16 @@ def test_data_parallel_pools_its_replicas() -> None:
     wrapped = nn.DataParallel(model)
     tooled = TooledModel(wrapped, sources=["inputs", "outputs", "grad_out"], stats=["max"])
     x = data(16, 3, 8, 8).cuda()
+    with torch.no_grad():
+        wrapped(100 * x)
     total(wrapped(x)).backward()
     assert tooled.table(show=False)["0"]["inputs"]["max"] == pytest.approx(float(x.max()))
+    assert tooled.status()["unseen"] == []
+
+
+def test_the_plane_brings_its_inputs_where_a_wrapper_would() -> None:
+    model = nn.Sequential(nn.Linear(8, 3), nn.Tanh())
+    inputs = data(256, 8)
+    expected = InformationPlane(model, inputs, inputs[:, 0] > 0, bins=4).measure(0)
+    plane = InformationPlane(nn.DataParallel(model.cuda()), inputs, inputs[:, 0] > 0, bins=4)
+    assert plane.measure(0)["i_ty"]["1"] == pytest.approx(expected["i_ty"]["1"], abs=0.05)

@@ -84,3 +84,17 @@ def test_a_budget_makes_all_ranks_collect_the_same_steps(tmp_path: Path) -> None
     first, second = run("budget", tmp_path)
     assert first == second
     assert len(first) > 2
+
+
+def test_a_budget_goes_on_where_a_rank_has_broken(tmp_path: Path) -> None:
+    (no_error, first), (error, second) = run("broken on 1", tmp_path)
+    assert (no_error, error) == (None, "ZeroDivisionError: no")
+    assert second == [0]
+    assert first[:2] == [0, 5]
+
+
+def test_where_rank_0_has_broken_the_others_collect_ever_more_seldom(tmp_path: Path) -> None:
+    (error, first), (no_error, second) = run("broken on 0", tmp_path)
+    assert (error, no_error) == ("ZeroDivisionError: no", None)
+    assert first == [0]
+    assert second == [0, 5, 15, 35]

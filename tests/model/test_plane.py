@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from flexlogger.errors import UnknownNameError, ValueRefusedError
 from flexlogger.logger import FlexLogger
 from flexlogger.model.plane import MAX_PLACES, InformationPlane
+from tests.model.replicas import OnSeveral
 
 EVERY = torch.tensor([[index >> bit & 1 for bit in range(8)] for index in range(256)], dtype=torch.float32)
 
@@ -29,6 +31,66 @@ def test_nonlinearities_and_the_last_layer_are_measured() -> None:
     assert all(0 <= bits <= 1 for bits in measured["i_ty"].values())
     assert [trace["name"] for trace in measured["information_plane"]["data"]] == ["1", "4", "5"]
     assert "Binned entropy" in measured["information_plane"]["layout"]["title"]["text"]
+
+
+class Counted:
+    """A backend that counts the calls of what it compiled."""
+
+    def __init__(self) -> None:
+        self.called = 0
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Any:
+        def run(*args: Any) -> Any:
+            self.called += 1
+            return graph.forward(*args)
+
+        return run
+
+
+class Chain(nn.Sequential):
+    """With a forward of its own: `compile` in place leaves torch's own ones as they are."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+def compiled(how: str, backend: Counted) -> Any:
+    model: Any = Chain(*net())
+    if how == "compiled in place":
+        model.compile(backend=backend)
+        return model
+    if how == "a part is compiled":
+        model[1] = torch.compile(model[1], backend=backend)
+        return model
+    return torch.compile(model, backend=backend)
+
+
+@pytest.mark.parametrize("how", ["compiled in place", "a part is compiled", "the wrapper"])
+def test_a_compiled_model_is_measured_like_any_other(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    torch._dynamo.reset()
+    backend = Counted()
+    model = compiled(how, backend)
+    model.eval()
+    with torch.no_grad():
+        model(EVERY)  # now there is code for what the plane does
+    expected = InformationPlane(net(), EVERY, EVERY[:, 0], whole=True).measure(0)
+    plane = InformationPlane(model, EVERY, EVERY[:, 0], whole=True)
+    for _ in range(2):
+        found = plane.measure(0)
+        assert found["i_xt"] == pytest.approx(expected["i_xt"])
+    assert "is left out" not in caplog.text
+    assert backend.called == 1
+    with torch.no_grad():
+        model(EVERY)
+    assert backend.called == 2, "and runs compiled again afterwards"
+
+
+def test_in_data_parallel_the_model_itself_is_measured_and_no_copies() -> None:
+    expected = InformationPlane(net(), EVERY, EVERY[:, 0], whole=True).measure(0)
+    plane = InformationPlane(OnSeveral(net()), EVERY, EVERY[:, 0], whole=True)
+    assert plane.measure(0)["i_xt"] == expected["i_xt"]
 
 
 def test_the_model_is_left_as_it_was() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -96,6 +97,21 @@ def test_frozen_sparse_half_and_absent_gradients() -> None:
     rows = torch.zeros(2, 10)
     rows[0, 0], rows[0, 1], rows[1, 0], rows[1, 2] = 2, 1, 1, 2
     assert found["embedding"].std == pytest.approx(math.sqrt(4 * rows.var(dim=0).sum()))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # the compiler looks at it
+@pytest.mark.parametrize("how", ["compiled", "DataParallel", "a part compiled in DataParallel"])
+def test_layers_have_the_models_own_names(how: str) -> None:
+    model: Any = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Linear(3, 1)))
+    if how == "a part compiled in DataParallel":
+        model[1] = torch.compile(model[1], backend="eager")
+    wrapped: Any = torch.compile(model, backend="eager") if how == "compiled" else nn.DataParallel(model)
+    snr = GradientSNR(wrapped)
+    for _ in range(2):
+        wrapped.zero_grad()
+        wrapped(torch.randn(8, 4)).square().sum().backward()
+        snr.update()
+    assert list(snr.values()) == ["0", "1.0"]
 
 
 def test_one_batch_is_no_spread() -> None:

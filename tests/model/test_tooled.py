@@ -569,15 +569,3 @@ def test_biases_have_rows_where_they_are_asked_for() -> None:
         "1",
         "1.bias",
     ]
-
-
-def test_replicas_of_data_parallel_count_for_the_layer_they_copy() -> None:
-    """What a machine without several devices can show of it: torch's own replication, run by hand."""
-    model = small()
-    tooled = TooledModel(model, sources=["inputs", "grad_out"], stats=["max"])
-    for value in (2.0, 5.0):
-        replica = model[0]._replicate_for_data_parallel()
-        replica.weight, replica.bias = model[0].weight, model[0].bias
-        (replica(torch.full((1, 20), value)) * value).sum().backward()
-    table = tooled.table(show=False)
-    assert table["0"] == {"inputs": {"max": 5.0}, "grad_out": {"max": 5.0}}
