@@ -18,12 +18,9 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 
 from flexlogger.model.gather import Gather, Wanted
-from flexlogger.model.hooks import After, Before, OnGrad
+from flexlogger.model.hooks import After, Before, OnGrad, repeating
 from flexlogger.model.layers import measured
 from flexlogger.model.plan import Plan
-
-_graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
-"""Not -1 while autograd runs: a forward pass then is one that a checkpoint repeats."""
 
 
 class Site:
@@ -126,8 +123,10 @@ class Probe:
         return bool(self.passes) or any(p is not None and p.grad is not None for p in parameters)
 
     @property
-    def unseen(self) -> list[str]:
-        """The layers that were not called."""
+    def unseen(self) -> list[str] | None:
+        """The layers that were not called; None where the model has not run."""
+        if not self.ran:
+            return None
         return [name for name, site in self._layers.items() if not site.first_pass]
 
     # ---- modules
@@ -152,7 +151,7 @@ class Probe:
         start = perf_counter()
         try:
             if site is not _STRANGER:
-                repeated = _graph_task() != -1
+                repeated = repeating()
                 if not repeated and self._depth:
                     # calls whose exception the model has caught itself never came here
                     self._depth = 0 if id(module) == self._root else self._depth - 1
@@ -162,13 +161,13 @@ class Probe:
                 replica = self._replicas.get(id(module._forward_hooks))
                 with self._lock:
                     if replica is not None and not self._ignoring:
-                        self._leave(replica, kwargs, output, _graph_task() != -1)
+                        self._leave(replica, kwargs, output, repeating())
         except Exception as error:
             self._failed(error)
         self.own += perf_counter() - start
 
     def _enter(self, site: Site | None, args: Any, whole: bool) -> None:
-        repeated = _graph_task() != -1
+        repeated = repeating()
         if not repeated:
             if whole and self._depth:
                 self._abandon_pass()
@@ -186,7 +185,7 @@ class Probe:
     def _enter_replica(self, site: Site | None, args: Any) -> None:
         if site is not None and not self._ignoring:
             site.first_pass = site.first_pass or self.passes
-            self._take(site, args, _graph_task() != -1)
+            self._take(site, args, repeating())
 
     def _abandon_pass(self) -> None:
         """The last pass ended in an exception: it does not count, unless others are mixed with it already."""
