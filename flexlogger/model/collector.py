@@ -19,20 +19,29 @@ from flexlogger.model.need import Need
 from flexlogger.model.parameters import ParameterReader
 from flexlogger.model.plan import Plan
 from flexlogger.model.probe import Probe
+from flexlogger.model.scaling import Scaling
 from flexlogger.model.shelves import Shelves
 from flexlogger.model.snapshot import Snapshot
 
 
 class Collector:
     """Collects a step between `arm` and `finish`. The first error of its own ends collecting for good: it is reported,
-    and training goes on.
+    and training goes on. `hooked`: whether `before_step` and `after_step` are called with the optimizers' steps.
     """
 
     def __init__(
-        self, model: nn.Module, plan: Plan, scaler: Any, bins: int, sample: int | None, in_graph: bool = False
+        self,
+        model: nn.Module,
+        plan: Plan,
+        scaler: Any,
+        bins: int,
+        sample: int | None,
+        in_graph: bool = False,
+        hooked: bool = False,
     ) -> None:
         self.plan = plan
         self._scaler, self._bins, self._sample = scaler, bins, sample
+        self._scaling = Scaling(scaler, hooked, in_graph)
         self._shelves = Shelves()
         self._probe: Probe | GraphProbe | None = None
         if plan.hooks:
@@ -62,14 +71,9 @@ class Collector:
         return self._gather is not None and (self._probe is None or self._probe.by_itself or not self._gather.empty)
 
     @property
-    def ran(self) -> bool:
-        """Whether the model has run in the step that is collected, as far as that shows."""
-        return self.armed and self._probe is not None and self._probe.ran
-
-    @property
-    def unseen(self) -> list[str]:
-        """Layers that were not called in the step that is collected."""
-        return self._probe.unseen if self._probe is not None else []
+    def unseen(self) -> list[str] | None:
+        """Layers that were not called in the step that was collected last; None where that is not known yet."""
+        return self._probe.unseen if self._probe is not None else None
 
     def fail(self, error: Exception) -> None:
         """Give up: report the error once, take all hooks out."""
@@ -97,7 +101,7 @@ class Collector:
         self._own = 0.0
         with self._at_work():
             self._gather = Gather(self.plan.need, self._shelves, bins=self._bins, sample=self._sample)
-            self._read = self._stepped = self._early = self._remembered = False
+            self._read = self._early = self._remembered = False
             if self._capture is not None:
                 self._capture.arm(self._gather)
             if self._probe is not None:
@@ -141,6 +145,7 @@ class Collector:
 
     def before_step(self, optimizer: Any, closure: bool) -> None:
         """The optimizer is about to step; with a `closure` it computes gradients in there, and they are read later."""
+        self._scaling.look()
         if not closure:
             self._early = not self._read
             self.read(getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None))
@@ -153,7 +158,7 @@ class Collector:
 
     def after_step(self) -> None:
         """The optimizer has stepped."""
-        self._stepped = True
+        self._scaling.stepped()
         gather = self._gather
         if self.plan.updates and gather is not None:
             with self._at_work():
@@ -167,9 +172,17 @@ class Collector:
             return None
         with self._at_work():
             if self._probe is not None:
+                if self._probe.by_itself and self._scaler is not None:
+                    gather.factor = self._scaling.factor
                 self._probe.deliver(gather)
-            skipped = self._scaler is not None and not self._stepped
+            skipped = self._scaling.skipped
+            if skipped is not False:
+                gather.skipped = skipped
             frozen = frozenset(self._reader.frozen)
-            snapshot = Snapshot(self.plan, gather.finish(), step, frozen, skipped, self._early)
+            snapshot = Snapshot(self.plan, gather.finish(), step, frozen, self._early)
         self.disarm()
         return snapshot
+
+    def ended(self) -> None:
+        """A step has ended, whether it was collected or not."""
+        self._scaling.begin()

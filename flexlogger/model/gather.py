@@ -101,9 +101,9 @@ class Gather:
         self._parameters = [Part(lambda: marks, lambda: rows, self._count + 1)]
         self._count += len(keys)
 
-    def add_rows(self, keys: Sequence[int], rows: torch.Tensor) -> None:
+    def add_rows(self, keys: Sequence[int], rows: torch.Tensor, scaled: Sequence[bool]) -> None:
         """Take rows (K, 9) that were computed before all else, one a key; those of n = 0 stand for nothing."""
-        marks = [Mark(at - len(keys), [key]) for at, key in enumerate(keys)]
+        marks = [Mark(at - len(keys), [key], of) for at, (key, of) in enumerate(zip(keys, scaled, strict=True))]
         self._count += len(marks)
         self._computed.append((marks, rows.detach().clone()))
 
@@ -176,15 +176,13 @@ class Gather:
         leaving = Leaving(self._copier, self._elsewhere)
         parts += [leaving.raw_rows(found, groups) for (_, groups), found in self._afar.items()]
         parts += [leaving.rows(marks, rows) for marks, rows in self._computed]
-        *reads, factor, skipped = leaving.numbers(
-            [value for _, _, value in self._numbers] + [self.factor, self.skipped]
-        )
-        numbers = [Number(mark.keys, name, read) for (mark, name, _), read in zip(self._numbers, reads, strict=True)]
+        numbers = [Number(mark.keys, name, leaving.number(value)) for mark, name, value in self._numbers]
+        factor, skipped = leaving.number(self.factor), leaving.number(self.skipped)
         bins = [
             Bins(key, scaled, leaving.histogram(torch.cat(values), self._bins))
             for (key, scaled), values in self._samples_by_key().items()
         ]
-        return Gathered(parts, numbers, bins, leaving.waits, factor, skipped)
+        return Gathered(parts, numbers, bins, leaving.start(), factor, skipped)
 
     def _samples_by_key(self) -> dict[tuple[int, bool], list[torch.Tensor]]:
         samples: dict[tuple[int, bool], list[torch.Tensor]] = {}

@@ -150,9 +150,14 @@ class Gathered:
         return Collected(keys, merged, _averages(self._numbers), histograms, bad, bool(self._skipped()))
 
 
+_TELLING = (MEAN, LOW, HIGH)
+"""The columns that are not finite where an entry is not; sums of squares may also be too large, as a device has them in
+float32."""
+
+
 def _bad(marks: Marks, rows: Rows) -> tuple[int, ...]:
     """The keys of rows that are not finite, in the order in which they came."""
-    failed = ~np.isfinite(rows).all(1) | (rows[:, BAD] > 0)
+    failed = ~np.isfinite(rows[:, _TELLING]).all(1) | (rows[:, BAD] > 0)
     if not failed.any():
         return ()
     entries = np.flatnonzero(failed[marks.at])

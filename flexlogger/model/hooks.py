@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from flexlogger.model.probe import Probe
 
 
+_graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
+
+
+def repeating() -> bool:
+    """Whether autograd runs: a forward pass then is one that a checkpoint repeats."""
+    return _graph_task() != -1
+
+
 def nothing(*_: Any) -> None:
     """What a hook is in a copy."""
 

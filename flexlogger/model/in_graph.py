@@ -12,11 +12,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from flexlogger.errors import ValueRefusedError
+from flexlogger.errors import ValueRefusedError, nearest
 from flexlogger.model.gather import Gather
+from flexlogger.model.hooks import repeating
 from flexlogger.model.layers import measured
 from flexlogger.model.plan import Plan
-from flexlogger.model.statistics import COLUMNS, HIGH, LOW, N
+from flexlogger.model.statistics import COLUMNS, HIGH, LOW, STATISTICS, N
+from flexlogger.readback import Copied, copy_to_host
 
 EMPTY = [float("inf") if at == LOW else -float("inf") if at == HIGH else 0.0 for at in range(len(COLUMNS))]
 
@@ -25,10 +27,11 @@ _WITHIN = {"inputs": 0, "outputs": 1, "grad_out": 2, "grad_in": 3}
 
 
 class Switch:
-    """Whether the step is watched; the compiler makes a graph for either."""
+    """Whether the step is watched; the compiler makes a graph for either. `step` is another number for each."""
 
     def __init__(self) -> None:
         self.on = False
+        self.step = 0
 
 
 class GraphProbe:
@@ -42,8 +45,7 @@ class GraphProbe:
 
     def __init__(self, plan: Plan, model: nn.Module) -> None:
         for source in plan.hooks:
-            if plan.wanted[source].own or plan.wanted[source].histogram:
-                raise ValueRefusedError(f"in_graph: {source}: expected no own statistics and no histogram")
+            _refuse_others(source, plan.stats[source])
         import torch._dynamo.config as config
 
         self._guards = config.skip_nnmodule_hook_guards
@@ -55,6 +57,7 @@ class GraphProbe:
         self._keys: list[int] = []
         self._rows: list[torch.Tensor] = []
         self._names: list[str] = []
+        self._counts: Copied | None = None
         self._handles = [
             layer.module.register_forward_hook(
                 _InGraph(self._switch, self._slots(layer.name, plan.keys[layer.name])), with_kwargs=True
@@ -62,6 +65,7 @@ class GraphProbe:
             for layer in plan.layers
         ]
         self._in_order(plan)
+        self._scaled = [plan.targets[key].source.startswith("grad") for key in self._keys]
 
     def _in_order(self, plan: Plan) -> None:
         """Forward through the layers, then back: what turned bad first is told by its place."""
@@ -85,14 +89,14 @@ class GraphProbe:
         return slots
 
     @property
-    def ran(self) -> bool:
-        """Unknown here; taken to be so."""
-        return True
-
-    @property
-    def unseen(self) -> list[str]:
-        """The layers without any row. Waits for a device."""
-        counts = torch.stack(self._rows)[:, N].tolist()
+    def unseen(self) -> list[str] | None:
+        """The layers without any row when this was first asked; None while the device has not told. Whether the model
+        has run is not known here; it is taken to have."""
+        if self._counts is None:
+            self._counts = copy_to_host([torch.stack(self._rows)[:, N].contiguous()])
+        if self._counts.event is not None and not self._counts.event.query():
+            return None
+        counts = self._counts.hosts[0].tolist()
         seen = {name for name, n in zip(self._names, counts, strict=True) if n}
         return [name for name in dict.fromkeys(self._names) if name not in seen]
 
@@ -100,10 +104,11 @@ class GraphProbe:
         """Watch from now on."""
         torch._foreach_copy_(self._rows, [self._empty] * len(self._rows))
         self._switch.on = True
+        self._switch.step += 1
 
     def deliver(self, gather: Gather) -> None:
         """Hand over what the graph has computed."""
-        gather.add_rows(self._keys, torch.stack(self._rows))
+        gather.add_rows(self._keys, torch.stack(self._rows), self._scaled)
 
     def disarm(self) -> None:
         """Watch no more."""
@@ -125,18 +130,38 @@ class _InGraph:
         self.switch = switch
         self.inputs, self.outputs = slots.get("inputs"), slots.get("outputs")
         self.grad_in, self.grad_out = slots.get("grad_in"), slots.get("grad_out")
+        self.counted = 0
 
     def __call__(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         if not self.switch.on or not torch.is_grad_enabled():
             return
+        if not torch.compiler.is_compiling() and self._counted_before():
+            return
         _put(measured([args, kwargs]), self.inputs, self.grad_in)
         _put(measured(output), self.outputs, self.grad_out)
+
+    def _counted_before(self) -> bool:
+        """Whether a checkpoint repeats what has been counted. A reentrant one first runs without gradients, where
+        nothing is counted."""
+        if repeating():
+            return self.counted == self.switch.step
+        self.counted = self.switch.step
+        return False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _InGraph:
         return _InGraph(Switch(), {})
 
     def __reduce__(self) -> Any:
         return _InGraph, (Switch(), {})
+
+
+def _refuse_others(source: str, names: tuple[str, ...]) -> None:
+    """Raise ValueRefusedError for the first statistic that is not made of moments."""
+    for name in names:
+        if name not in STATISTICS:
+            close = nearest(name, STATISTICS)
+            instead = f"did you mean {close!r}?" if close else f"expected some of: {', '.join(STATISTICS)}"
+            raise ValueRefusedError(f"in_graph: {source}: {name!r} cannot be a part of what is compiled; {instead}")
 
 
 def _put(tensors: list[torch.Tensor], values: torch.Tensor | None, grads: torch.Tensor | None) -> None:

@@ -109,7 +109,7 @@ class TooledModelLogger:
     # ---- collecting and logging
 
     def step(self, log: bool | None = None, at: Step | None = None) -> int:
-        """End a training step, after the optimizer's; return how many have ended.
+        """End a training step, after the optimizer's and a scaler's `update`; return how many have ended.
 
         A step that is due is logged, at `at` (default: the number of the step, from 0). With `log=False` it is only
         kept, for a later log to average; `log=True` makes any step due and logs it, as far as it can still be read.

@@ -18,12 +18,9 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 
 from flexlogger.model.gather import Gather, Wanted
-from flexlogger.model.hooks import After, Before, OnGrad
+from flexlogger.model.hooks import After, Before, OnGrad, repeating
 from flexlogger.model.layers import measured, unwrapped
 from flexlogger.model.plan import Plan
-
-_graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
-"""Not -1 while autograd runs: a forward pass then is one that a checkpoint repeats."""
 
 
 class Site:
@@ -126,8 +123,10 @@ class Probe:
         return bool(self.passes) or any(p is not None and p.grad is not None for p in parameters)
 
     @property
-    def unseen(self) -> list[str]:
-        """The layers that were not called."""
+    def unseen(self) -> list[str] | None:
+        """The layers that were not called; None where the model has not run."""
+        if not self.ran:
+            return None
         return [name for name, site in self._layers.items() if not site.first_pass]
 
     # ---- modules
@@ -141,7 +140,7 @@ class Probe:
                 self._enter(site, args, id(module) == self._root)
             elif "_is_replica" in module.__dict__:
                 with self._lock:
-                    self._call(self._replicas.get(id(module._forward_hooks)), args, _graph_task() != -1)
+                    self._call(self._replicas.get(id(module._forward_hooks)), args, repeating())
             elif self._replicates(module):
                 self._enter(None, args, id(unwrapped(module)) == self._root)
         except Exception as error:
@@ -154,7 +153,7 @@ class Probe:
         start = perf_counter()
         try:
             if site is not _STRANGER:
-                repeated = _graph_task() != -1
+                repeated = repeating()
                 self._exit(repeated, id(module) == self._root)
                 if site is not None and site.active:
                     self._leave(site, kwargs, output, repeated)
@@ -162,9 +161,9 @@ class Probe:
                 replica = self._replicas.get(id(module._forward_hooks))
                 with self._lock:
                     if replica is not None and replica.active:
-                        self._leave(replica, kwargs, output, _graph_task() != -1)
+                        self._leave(replica, kwargs, output, repeating())
             elif self._replicates(module):
-                self._exit(_graph_task() != -1, id(unwrapped(module)) == self._root)
+                self._exit(repeating(), id(unwrapped(module)) == self._root)
         except Exception as error:
             self._failed(error)
         self.own += perf_counter() - start
@@ -175,7 +174,7 @@ class Probe:
         return several and id(unwrapped(module)) in self._sites
 
     def _enter(self, site: Site | None, args: Any, whole: bool) -> None:
-        repeated = _graph_task() != -1
+        repeated = repeating()
         if not repeated:
             if whole and self._depth:
                 self._abandon_pass()

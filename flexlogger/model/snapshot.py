@@ -24,13 +24,11 @@ class Snapshot:
     What does not exist has no value: the gradient of a frozen parameter, the std of a single number.
     """
 
-    def __init__(
-        self, plan: Plan, gathered: Gathered, step: int, frozen: frozenset[int], skipped: bool, early: bool
-    ) -> None:
+    def __init__(self, plan: Plan, gathered: Gathered, step: int, frozen: frozenset[int], early: bool) -> None:
         self.step = step
         self.time = time.time()
         self._plan, self._gathered = plan, gathered
-        self._frozen, self._skipped = frozen, skipped
+        self._frozen = frozen
         self._early = early  # the weights were read before the optimizer's step: those of the forward pass
         self._collected: Collected | None = None
         self._lock = threading.Lock()
@@ -107,12 +105,13 @@ class Snapshot:
     def nonfinite(self) -> list[tuple[str, str]]:
         """(layer, source) of everything with NaN or infinities, in the order in which it came to be.
 
-        Empty where a GradScaler left the step out: that is how it finds its scale. Waits for a device.
+        Without gradients where a GradScaler left the step out: that is how it finds its scale, which is in nothing
+        else. Waits for a device.
         """
-        if self._skipped or self.collected.skipped:
-            return []
         targets = [self._plan.targets[key] for key in self.collected.bad]
         bad = [(target.row, target.source) for target in targets if target.source != UPDATES]
+        if self.collected.skipped:
+            bad = [place for place in bad if not place[1].startswith("grad")]
         return sorted(bad, key=lambda place: (place[1] == "weights") != self._early)
 
 

@@ -83,7 +83,9 @@ class TooledModel:
             raise ValueRefusedError(
                 "update_ratio: needs the optimizer, whose steps it measures: pass it with the model"
             )
-        self._collector = Collector(unwrapped(model), self.plan, scaler, bins, _entries(sample), in_graph)
+        self._collector = Collector(
+            unwrapped(model), self.plan, scaler, bins, _entries(sample), in_graph, bool(optimizers)
+        )
         self._handles: list[Any] = []
         weakref.finalize(self, _let_go, self._handles, self._collector).atexit = False
         self.auto = bool(optimizers)
@@ -120,9 +122,11 @@ class TooledModel:
 
         Where nothing new was collected, the latest.
         """
-        self._look_for_unseen()
         if self._collector.touched or self._latest is None:
+            due = self._collector.armed
             self._latest = self._collector.finish(self._step) or self._latest
+            if due:
+                self._look_for_unseen()
             self._collector.arm(self._counted)
         return self._latest
 
@@ -180,16 +184,16 @@ class TooledModel:
         With `collect`, a step that was not due gives what can be read afterwards: weights and gradients.
         """
         collector, schedule = self._collector, self._schedule
-        due = collect or self._step >= self._next
-        if collector.armed:
-            self._look_for_unseen()
-        elif collect:
+        due, hooked = collect or self._step >= self._next, collector.armed
+        if collect and not hooked:
             collector.arm(self._counted)
         snapshot, own = None, None
         if collector.armed:
             if collector.touched or self._latest is None or self._latest.step != self._step:
                 self._latest = collector.finish(self._step) or self._latest
             collector.disarm()  # what `snapshot` has taken out of this step is all there is of it
+            if hooked:
+                self._look_for_unseen()
             snapshot, own = self._latest, collector.own
             self._collected += 1
         now = perf_counter()
@@ -198,6 +202,7 @@ class TooledModel:
         self._began = now
         self._next = schedule.next(self._step, due, collector.broken is not None)
         self._step += 1
+        collector.ended()
         if self._step >= self._next:
             collector.arm(self._counted)
         return snapshot
@@ -215,19 +220,17 @@ class TooledModel:
 
     def _look_for_unseen(self) -> None:
         """After the first collected step, tell which layers no hook has seen."""
-        if self._unseen is not None or not self._collector.ran:
-            return
-        self._unseen = self._collector.unseen
-        if self._unseen:
-            faults.log.warning("flexlogger: %s", _unseen(self._unseen))
+        if self._unseen is None:
+            self._unseen = self._collector.unseen
+            if self._unseen:
+                faults.log.warning("flexlogger: %s", _unseen(self._unseen))
 
     def _before_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         if self._collector.armed:
             self._collector.before_step(optimizer, _closure(args, kwargs))
 
     def _after_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        if self._collector.armed:
-            self._collector.after_step()
+        self._collector.after_step()
         if self.auto:
             self.step()
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from flexlogger.errors import ValueRefusedError
 from flexlogger.model.tooled import TooledModel
-from tests.model.cases import Branches, data, total
+from flexlogger.readback import Copied
+from tests.model.cases import Branches, Checkpointed, data, total
 
 EVERYTHING = ["weights", "grads", "inputs", "outputs", "grad_in", "grad_out"]
 
@@ -193,6 +194,97 @@ def test_in_graph_hooks_are_plain_in_copies() -> None:
     assert tooled.table(show=False)["first"]["outputs"]["max"] == pytest.approx(expected)
 
 
+def abs_means(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.abs().mean()
+
+
 def test_in_graph_takes_moments_only() -> None:
-    with pytest.raises(ValueRefusedError, match="in_graph: outputs: expected no own statistics and no histogram"):
-        TooledModel(Branches(), sources=["outputs"], stats=["histogram"], in_graph=True)
+    with pytest.raises(
+        ValueRefusedError,
+        match="in_graph: outputs: 'histogram' cannot be a part of what is compiled; expected some of: mean, std, norm",
+    ):
+        TooledModel(Branches(), sources=["outputs"], stats=["mean", "histogram"], in_graph=True)
+    with pytest.raises(ValueRefusedError, match=r"'abs_means' cannot be .* did you mean 'abs_mean'"):
+        TooledModel(Branches(), sources=["outputs"], stats=[abs_means], in_graph=True)
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+@pytest.mark.parametrize("with_optimizer", [True, False])
+def test_in_graph_takes_the_scale_of_a_loss_out(with_optimizer: bool, compiles: bool) -> None:
+    torch.manual_seed(0)
+    model = Branches()
+    twin = copy.deepcopy(model)
+    optimizer, twins = (torch.optim.SGD(one.parameters(), 1e-3) for one in (model, twin))
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)  # another one in every step
+    options: dict[str, Any] = {"sources": ["outputs", "grad_in", "grad_out"], "stats": ["mean", "std", "norm", "max"]}
+    tooled = TooledModel(model, optimizer if with_optimizer else None, scaler=scaler, in_graph=True, **options)
+    runs: Any = torch.compile(model, backend=Counting()) if compiles else model
+    for step in range(3):
+        optimizer.zero_grad()
+        scaler.scale(total(runs(data(4, 6, seed=step)))).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        if not with_optimizer:
+            tooled.step()
+    got = tooled.latest.table() if tooled.latest else {}
+    tooled.remove()
+    assert scaler.get_scale() == 8192.0
+    expected = TooledModel(twin, twins, **options)
+    train(twin, twins, 3)
+    theirs = expected.latest.table() if expected.latest else {}
+    expected.remove()
+    for row, sources in theirs.items():
+        for source, stats in sources.items():
+            assert got[row][source] == pytest.approx(stats, rel=1e-3, abs=1e-5), (row, source)
+
+
+def test_in_graph_names_unseen_layers_without_waiting(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device's answer is looked at when it is there, in a collected step."""
+
+    class Event:
+        passed = False
+
+        def query(self) -> bool:
+            return self.passed
+
+    event = Event()
+    monkeypatch.setattr("flexlogger.model.in_graph.copy_to_host", lambda tensors: Copied(tensors, event))
+    model = Branches()
+    model.unused = nn.Linear(2, 2)
+    tooled = TooledModel(model, sources=["outputs"], in_graph=True)
+    for _ in range(2):
+        total(model(data(2, 6))).backward()
+        tooled.step()
+        assert tooled.status()["unseen"] == []
+    event.passed = True
+    total(model(data(2, 6))).backward()
+    tooled.step()
+    assert tooled.status()["unseen"] == ["unused"]
+    assert "no hook has seen these layers in the first collected step: unused." in caplog.text
+    tooled.remove()
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+@pytest.mark.parametrize("backend", [None, "aot_eager"])
+def test_in_graph_counts_what_a_checkpoint_repeats_once(backend: str | None, reentrant: bool) -> None:
+    torch.manual_seed(0)
+    model = Checkpointed(reentrant)
+    twin = copy.deepcopy(model)
+    options: dict[str, Any] = {"sources": ["inputs", "outputs", "grad_in", "grad_out"], "stats": ["norm", "std"]}
+    tooled = TooledModel(model, in_graph=True, **options)
+    runs: Any = torch.compile(model, backend=backend) if backend else model
+    for step in range(2):
+        total(runs(data(4, 6, seed=step))).backward()
+        tooled.step()
+    got = tooled.latest.table() if tooled.latest else {}
+    tooled.remove()
+    expected = TooledModel(twin, **options)
+    total(twin(data(4, 6, seed=1))).backward()
+    theirs = expected.table(show=False)
+    expected.remove()
+    assert got.keys() == theirs.keys()
+    for row, sources in theirs.items():
+        for source, stats in sources.items():
+            assert got[row][source] == pytest.approx(stats, rel=1e-3), (row, source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -285,19 +286,71 @@ def test_a_weight_that_was_bad_to_begin_with() -> None:
     logger.close()
 
 
-def test_a_scaler_that_looks_for_its_scale_is_no_reason_to_stop() -> None:
+@pytest.mark.parametrize("every", [1, 100])
+@pytest.mark.parametrize("with_optimizer", [True, False])
+def test_a_scaler_that_looks_for_its_scale_is_no_reason_to_stop(with_optimizer: bool, every: int) -> None:
     model = Fragile()
     optimizer = torch.optim.SGD(model.parameters(), 1e-3)
     scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
-    logger = TooledModelLogger(model, optimizer, sources=["grads"], scaler=scaler, stop_on_nan=True, sinks=[])
-    for _ in range(3):
-        optimizer.zero_grad()
-        scaler.scale(model(torch.ones(2, 4) * 1e3).sum()).backward()
+    given = optimizer if with_optimizer else None
+    with TooledModelLogger(
+        model, given, sources=["grads", "weights"], scaler=scaler, stop_on_nan=True, every=every, sinks=[]
+    ) as logger:
+        for _ in range(3):
+            optimizer.zero_grad()
+            scaler.scale(model(torch.ones(2, 4) * 1e3).sum()).backward()
+            assert not all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+            scaler.step(optimizer)
+            scaler.update()
+            logger.step(log=True)
+        assert logger.status()["nonfinite"] is None
+
+
+@pytest.mark.parametrize("every", [1, 100])
+@pytest.mark.parametrize("with_optimizer", [True, False])
+def test_a_gradient_that_a_scaled_step_is_taken_with_is_looked_at(with_optimizer: bool, every: int) -> None:
+    """Also in a step that is logged though it was not due."""
+    model = Fragile()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    given = optimizer if with_optimizer else None
+    with TooledModelLogger(
+        model, given, sources=["grads"], scaler=scaler, stop_on_nan=True, every=every, sinks=[]
+    ) as logger:
+        for bad in (False, True):
+            scaler.scale(model(torch.ones(2, 4)).sum()).backward()
+            scaler.unscale_(optimizer)
+            if bad:
+                model.second.weight.grad[0, 0] = math.nan  # type: ignore[index]
+            scaler.step(optimizer)
+            scaler.update()
+            with pytest.raises(NonFiniteError, match="second") if bad else nullcontext():
+                logger.step(log=True)
+
+
+@pytest.mark.parametrize("with_optimizer", [True, False])
+def test_what_no_scale_can_be_the_cause_of_is_told_though_the_scaler_leaves_the_step_out(with_optimizer: bool) -> None:
+    model = Fragile()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    given = optimizer if with_optimizer else None
+    with TooledModelLogger(model, given, sources=WATCHED, scaler=scaler, stop_on_nan=True, sinks=[]) as logger:
+        model.divide = True
+        scaler.scale(model(torch.ones(2, 4)).sum()).backward()
         scaler.step(optimizer)
         scaler.update()
+        assert scaler.get_scale() == 512.0
+        with pytest.raises(NonFiniteError, match="first inputs of layer 'last' in step 0"):
+            logger.step()
+
+
+def test_a_scaler_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueRefusedError, match=r"scaler: expected a torch.amp.GradScaler, but got float"):
+        TooledModelLogger(net(), scaler=1024.0, sinks=[])
+    with TooledModelLogger(net(), scaler=torch.amp.GradScaler("cpu", enabled=False), sinks=[]) as logger:
+        step(net())
         logger.step()
-    assert logger.status()["nonfinite"] is None
-    logger.close()
+        assert logger.status()["broken"] is None
 
 
 # ---- promises
