@@ -93,8 +93,7 @@ class FlexLogger(Intake):
         allow_imports: Iterable[str] = (),
         **settings: Unpack[Settings],
     ) -> None:
-        source = {"plots": plots or {}, "meters": meters or {}}
-        self._open(source, dict(settings), viz, tuple(allow_imports))
+        self._open({"plots": plots or {}, "meters": meters or {}}, dict(settings), viz, tuple(allow_imports))
 
     @classmethod
     def from_config(
@@ -189,6 +188,11 @@ class FlexLogger(Intake):
     def model_options(self) -> dict[str, Any]:
         """What the config says under `model`: what a TooledModelLogger that shares the run collects."""
         return dict(self._dashboard.model)
+
+    @property
+    def allow_imports(self) -> tuple[str, ...]:
+        """Packages from which dotted paths in the config may be imported, as the caller allowed."""
+        return self._allow_imports
 
     def inspect(self, model: nn.Module) -> ParallelHandler | None:
         """Make videos of a model as the config says under `inspect`, until `close`; a TooledModelLogger does so itself.

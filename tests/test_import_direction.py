@@ -102,7 +102,10 @@ KNOWS: dict[str, tuple[str, ...]] = {
     "sinks": ("errors", "records", "rows", "faults", "alarm", "answer", "screen", "runs", "plots"),
     "replay": ("errors", "records", "faults", "config.names", "ownership", "runs", "sinks", "plots", "views"),
     "report": ("errors", "records", "faults", "runs", "replay", "plots", "server.assets"),
-    "model": ("errors", "records", "faults", "catalog", "config.names", "meters", "readback", "steps", "logger"),
+    "model": (
+        *("errors", "records", "faults", "catalog", "config.names", "config.load", "meters", "readback", "steps"),
+        "logger",
+    ),
     "integrations": ("errors", "faults", "runs", "identity", "model"),
     "server": ("errors",),
     "declared": ("records",),

@@ -148,8 +148,7 @@ class Gather:
         if sharded.is_sharded(tensor):
             tensor = tensor.full_tensor()  # type: ignore[attr-defined]  # a DTensor
         if wanted.histogram:
-            values = tensor if tensor.layout is torch.strided else stored_values(tensor)
-            self._samples.append((mark, _sampled(dense(values), self._sample)))
+            self._samples.append((mark, _sampled(tensor, self._sample)))
         if wanted.own:
             tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
             if mark.scaled and isinstance(self.factor, torch.Tensor):
@@ -206,7 +205,12 @@ def _array(rows: Sequence[Rows]) -> Rows:
     return np.array(rows).reshape(-1, len(COLUMNS))
 
 
-def _sampled(flat: torch.Tensor, most: int | None) -> torch.Tensor:
-    """An own copy of at most `most` entries at equal distances; an odd distance meets all channels of a power of 2."""
-    step = 1 if most is None else -(-flat.numel() // most) | 1
-    return flat[::step].clone()
+def _sampled(tensor: torch.Tensor, most: int | None) -> torch.Tensor:
+    """An own copy of at most `most` entries at equal distances; an odd distance meets all channels of a power of 2. Of
+    a sparse tensor it has as large a share of the zeros that are not stored."""
+    step = 1 if most is None else -(-tensor.numel() // most) | 1
+    if tensor.layout is torch.strided:
+        return dense(tensor)[::step].clone()
+    stored = stored_values(tensor)
+    values = dense(stored)[::step]
+    return torch.cat([values, values.new_zeros((tensor.numel() - stored.numel()) // step)])

@@ -11,6 +11,7 @@ from typing import Any, Self
 from torch import nn
 
 from flexlogger import faults
+from flexlogger.config.load import load
 from flexlogger.errors import ConfigError, NonFiniteError, Place, Problem, unknown
 from flexlogger.logger import FlexLogger, Settings
 from flexlogger.model.layers import Choice
@@ -32,10 +33,10 @@ class TooledModelLogger:
 
     With `logger`, an open FlexLogger, they join its run and dashboard, and what its config says under `model` holds
     where nothing else is said here; what it says under `inspect` becomes videos. Otherwise a run is opened with
-    `settings`, as FlexLogger takes them (`env`, `server`, `sinks` …). `prefix` comes before the windows' names, for a
-    second model; `opts` are options of the line plots. `stop_on_nan` raises NonFiniteError once anything collected is
-    not finite.
-    Everything else is as in `TooledModel`.
+    `settings`, as FlexLogger takes them (`env`, `server`, `sinks` …); of presets and files that stand there under
+    `extends`, what they say under `model` holds as well. `prefix` comes before the windows' names, for a second model;
+    `opts` are options of the line plots. `stop_on_nan` raises NonFiniteError once anything collected is not finite.
+    Dotted paths may stand below `allow_imports`, here and in `logger`. Everything else is as in `TooledModel`.
 
     >>> import torch
     >>> from flexlogger.sinks.memory import MemorySink
@@ -75,12 +76,15 @@ class TooledModelLogger:
         said: dict[str, Any] = {"mode": mode, "prefix": prefix, "opts": opts, "stop_on_nan": stop_on_nan}
         said |= {"sources": sources, "stats": stats, "layers": layers, "every": every, "budget": budget}
         said |= {"biases": biases, "bins": bins, "sample": sample}
-        options = _options(logger, {key: value for key, value in said.items() if value is not None})
+        allowed = (*allow_imports, *(logger.allow_imports if logger is not None else ()))
+        options = _merged(
+            logger.model_options if logger is not None else {},
+            _declared(settings, allowed),
+            {key: value for key, value in said.items() if value is not None},
+        )
         self._stop: bool = options.pop("stop_on_nan", False)
         drawn = {key: options.pop(key) for key in ("mode", "prefix", "opts") if key in options}
-        self.tooled = TooledModel(
-            model, optimizer, scaler=scaler, in_graph=in_graph, allow_imports=allow_imports, **options
-        )
+        self.tooled = TooledModel(model, optimizer, scaler=scaler, in_graph=in_graph, allow_imports=allowed, **options)
         self.tooled.auto = False
         self._windows = Windows(self.tooled.plan, **drawn)
         self._cost = self._windows.own("cost")
@@ -91,7 +95,7 @@ class TooledModelLogger:
         if logger is not None:
             settings["run"] = logger
         try:
-            self.logger = FlexLogger(plots, meters, **settings)
+            self.logger = FlexLogger(plots, meters, allow_imports=allowed, **settings)
         except Exception:
             self.tooled.remove()
             raise
@@ -228,12 +232,24 @@ class TooledModelLogger:
         self.close()
 
 
-def _options(logger: FlexLogger | None, given: dict[str, Any]) -> dict[str, Any]:
-    """What the logger's config says of a model, with what is given in code over it."""
-    options = logger.model_options if logger is not None else {}
-    if {"every", "budget"} & given.keys():
-        options = {key: value for key, value in options.items() if key not in ("every", "budget")}
-    return options | given
+def _declared(settings: Mapping[str, Any], allowed: Iterable[str]) -> dict[str, Any]:
+    """What presets and files given as `extends` say of a model. It is needed before there is a run."""
+    if "extends" not in settings:
+        return {}
+    overrides = {key: value for key, value in settings.items() if key not in ("run", "viz")}
+    return load({}, overrides=overrides, allow_imports=allowed).model
+
+
+def _merged(*sections: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a model, each section over those before it."""
+    options: dict[str, Any] = {}
+    for section in sections:
+        if section.keys() & {"every", "budget"}:
+            options = {key: value for key, value in options.items() if key not in ("every", "budget")}
+        if "stats" in section and "sources" not in section and "sources" in options:
+            options["sources"] = list(options["sources"])  # without statistics of their own, which would go before
+        options |= section
+    return options
 
 
 def _check_names(settings: Mapping[str, Any]) -> None:

@@ -163,9 +163,8 @@ class InformationPlane:
 
 
 def _chosen(model: nn.Module, layers: Sequence[str] | None) -> dict[str, nn.Module]:
-    modules = {
-        plain(path): module for path, module in model.named_modules()
-    }  # what is wrapped comes behind its wrapper
+    # what is wrapped comes behind its wrapper, and stays
+    modules = {plain(path): module for path, module in model.named_modules()}
     if layers is not None:
         for name in layers:
             if name not in modules:

@@ -1,7 +1,7 @@
 """Watching a model run: what its layers take and return, and the gradients that come back.
 
-While a step is watched, two hooks of torch see every module that is called; otherwise there are none, and the model
-itself never holds any. Gradients are seen by hooks on the tensors: they are right for in-place activations, outputs in
+While a step is watched, two hooks of torch see every module that is called; otherwise there are none, and the model's
+modules never hold any. Gradients are seen by hooks on the tensors: they are right for in-place activations, outputs in
 tuples and dicts, and checkpointed layers, where backward hooks on modules are not.
 """
 

@@ -39,7 +39,7 @@ class TooledModel:
     is taken out of grad_in and grad_out.
 
     Collected steps of a compiled model run eagerly, unless `in_graph` makes the statistics a part of what is compiled:
-    make it before the first compiled call then. Only then does the model hold hooks.
+    make it before the first compiled call then. Only then do the model's modules hold hooks.
 
     The model itself is never changed; an error in here ends collecting, not training. Raises ValueRefusedError for
     what cannot be collected.

@@ -99,8 +99,8 @@ class Windows:
             layer = self._layer_of.get(row, row)
             window = f"{self._prefix}layer_{layer}"
             part = f".{source}" if row == layer else f".{row.removeprefix(layer + '.')}.{source}"
-            if stat == HISTOGRAM:
-                return f"{window}_histogram", f"{window}_histogram", part
+            if stat == HISTOGRAM:  # a meter each: those of one window have colours of their own
+                return f"{window}_histogram", f"{window}_histogram{part}", ""
             return window, f"{window}.{stat}", part
         window, line = (source, stat) if self._mode == "by_metric" else (stat, source)
         return self._prefix + window, f"{self._prefix}{window}.{line}", f".{row}"

@@ -9,7 +9,7 @@ import msgspec
 from flexlogger.plots.catalog import PLOTS
 from flexlogger.plots.routing import Router, is_band, output_of
 from flexlogger.plots.store import Store
-from flexlogger.plots.style import DASHES, PALETTE
+from flexlogger.plots.style import DASHES, PALETTE, WIDTHS
 from flexlogger.plots.trace import Shown
 from flexlogger.plots.window import Feed, Line, Window
 from flexlogger.records import Kind, Layout, MeterDef, PlotDef
@@ -63,8 +63,10 @@ def settle(name: str, router: Router, seen: Mapping[str, Mapping[str, Kind]], co
 def assemble(name: str, router: Router, store: Store, seen: Mapping[str, Mapping[str, Kind]], colors: Colors) -> Window:
     """Return plot `name` as it is now. `seen` are the outputs that have turned up, by meter, in order."""
     plot, meters = router.plots[name], router.meters_of(name)
+    in_parts = [rank for rank, meter in enumerate(meters) if _in_parts(plot, meter, seen.get(meter.name, {}))]
+    dashes = 1 + max(in_parts, default=0)
     feeds = tuple(
-        _feed(plot, meter, rank, store, seen.get(meter.name, {}), colors) for rank, meter in enumerate(meters)
+        _feed(plot, meter, (rank, dashes), store, seen.get(meter.name, {}), colors) for rank, meter in enumerate(meters)
     )
     width, height = size_of(router.layout)
     return Window(plot, feeds, width, height)
@@ -82,20 +84,29 @@ def _reserve(meters: list[MeterDef], seen: Mapping[str, Mapping[str, Kind]], col
                 colors.give(meter.name, output.name)
 
 
-def _feed(plot: PlotDef, meter: MeterDef, rank: int, store: Store, seen: Mapping[str, Kind], colors: Colors) -> Feed:
+def _in_parts(plot: PlotDef, meter: MeterDef, seen: Mapping[str, Kind]) -> bool:
+    """Whether a meter's lines are parts, which other meters may have too."""
+    declared = any(output.drawn and (output.name or output.kind == "vector") for output in meter.outputs)
+    return declared or any(suffix and _wanted(plot, meter, suffix) for suffix in seen)
+
+
+def _feed(
+    plot: PlotDef, meter: MeterDef, place: tuple[int, int], store: Store, seen: Mapping[str, Kind], colors: Colors
+) -> Feed:
+    """`place` is the meter's rank, and how many ranks of the window need dashes of their own."""
     wanted = {suffix: kind for suffix, kind in seen.items() if _wanted(plot, meter, suffix)}
     latest = {suffix: store.latest[meter.name + suffix] for suffix in wanted if meter.name + suffix in store.latest}
     if plot.type != "line":
         own = meter.display.get("color") or PALETTE[colors.slot(meter.name, "") % len(PALETTE)]
         return Feed(meter, own, (), latest)
     lines = [
-        _line(plot, meter, rank, suffix, store, colors)
+        _line(plot, meter, place, suffix, store, colors)
         for suffix, kind in wanted.items()
         if kind == "scalar" and (meter.name + suffix, plot.x) in store.lines
     ]
     if len(lines) == 1:
         lines = [msgspec.structs.replace(lines[0], name=meter.name)]
-    return Feed(meter, lines[0].color if lines else PALETTE[rank % len(PALETTE)], tuple(lines), latest)
+    return Feed(meter, lines[0].color if lines else PALETTE[place[0] % len(PALETTE)], tuple(lines), latest)
 
 
 def _wanted(plot: PlotDef, meter: MeterDef, suffix: str) -> bool:
@@ -107,16 +118,18 @@ def _wanted(plot: PlotDef, meter: MeterDef, suffix: str) -> bool:
     return output is None or output.drawn or not any(o.drawn and o.kind in info.accepts for o in meter.outputs)
 
 
-def _line(plot: PlotDef, meter: MeterDef, rank: int, suffix: str, store: Store, colors: Colors) -> Line:
-    """Parts of a meter differ by colour; where several meters have the same parts, those differ by dash."""
-    slot, display = colors.slot(meter.name, suffix), meter.display
-    dash = (rank if suffix else 0) + slot // len(PALETTE)
+def _line(plot: PlotDef, meter: MeterDef, place: tuple[int, int], suffix: str, store: Store, colors: Colors) -> Line:
+    """Parts of a meter differ by colour; where several meters have the same parts, those differ by dash. Colours that
+    come again have dashes that those before them left, and dashes that come again have another width."""
+    again, color = divmod(colors.slot(meter.name, suffix), len(PALETTE))
+    rank, dashes = place
+    wider, dash = divmod((rank if suffix else 0) + again * dashes, len(DASHES))
     return Line(
         name=meter.name + suffix,
         shown=store.lines[meter.name + suffix, plot.x].shown(),
-        color=display.get("color", PALETTE[slot % len(PALETTE)]),
-        dash=display.get("dash", DASHES[dash % len(DASHES)]),
-        width=display.get("width", 2),
+        color=meter.display.get("color", PALETTE[color]),
+        dash=meter.display.get("dash", DASHES[dash]),
+        width=meter.display.get("width", WIDTHS[wider % len(WIDTHS)]),
         band=_band(plot, meter, suffix, store),
     )
 

@@ -26,6 +26,8 @@ PALETTE = (
     "#5f6b7a",
 )
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+WIDTHS = (2, 4, 1)
+"""Widths of lines in pixels: the first, until all colours with all dashes are taken."""
 INK, MUTED, GRID, EDGE = "#2b2f36", "#7a828e", "#e9ecf1", "#c4cad3"
 FONT = "'Open Sans', 'Helvetica Neue', Arial, sans-serif"
 WARN = "#c2185b"

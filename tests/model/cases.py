@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,15 +17,17 @@ Note = Callable[[], None]
 
 @dataclass
 class Case:
-    """`model()` is built twice alike. `train(model, optimizer, note, tooled)` runs the steps, and calls `note` when
-    parameters and gradients are as they should be read; `tooled` is None in the run that shows the truth."""
+    """`model()` is built once and copied. `train(model, optimizer, note, tooled)` runs the steps, and calls `note` when
+    parameters and gradients are as they should be read; `tooled` is None in the run that shows the truth. All other
+    runs have what `watched` makes of the model."""
 
     model: Callable[[], nn.Module]
     train: Callable[[nn.Module, Any, Note, Any], None]
     optimizer: Callable[[Any], Any] | None = lambda params: torch.optim.SGD(params, 0.1)
     options: dict[str, Any] = field(default_factory=dict)
     scale: Callable[[], float] = lambda: 1.0
-    same_outputs: bool = True
+    watched: Callable[[nn.Module], Any] = lambda model: model
+    histograms: bool = True
 
 
 def data(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -128,12 +131,13 @@ def evaluation_between(model: nn.Module, optimizer: Any, note: Note, tooled: Any
     optimizer.step()
 
 
-def _untapped(model: nn.Module, x: torch.Tensor) -> None:
+def _untapped(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """A call that the truth does not see."""
     kept = {module: module.__dict__.pop("forward") for module in model.modules() if "forward" in module.__dict__}
-    model(x)
+    output: torch.Tensor = model(x)
     for module, forward in kept.items():
         module.forward = forward  # type: ignore[method-assign]
+    return output
 
 
 def closure(model: nn.Module, optimizer: Any, note: Note, tooled: Any) -> None:
@@ -145,6 +149,23 @@ def closure(model: nn.Module, optimizer: Any, note: Note, tooled: Any) -> None:
 
     optimizer.step(compute)
     note()
+
+
+def third_step(model: nn.Module, optimizer: Any, note: Note, tooled: Any) -> None:
+    """Three steps; the last one is due again."""
+    for n in range(3):
+        optimizer.zero_grad()
+        unseen = tooled is None and n < 2
+        total(_untapped(model, data(4, 6, seed=n)) if unseen else model(data(4, 6, seed=n))).backward()
+        note()
+        optimizer.step()
+
+
+def nan_in_the_second_pass(model: nn.Module, optimizer: Any, note: Note, tooled: Any) -> None:
+    for value in (0.0, math.nan):
+        total(model(spoiled(value))).backward()
+    note()
+    optimizer.step()
 
 
 def no_grad(model: nn.Module, optimizer: Any, note: Note, tooled: Any) -> None:
@@ -190,6 +211,25 @@ def _step_and_free(parameter: torch.Tensor) -> None:
 
 
 # ---- how models are built
+
+
+def compiled(model: nn.Module) -> Any:
+    torch.compiler.reset()
+    return torch.compile(model, backend="eager")
+
+
+def spoiled(*values: float) -> torch.Tensor:
+    """Inputs, a few of whose entries are these."""
+    x = data(4, 6)
+    x.view(-1)[: 2 * len(values) : 2] = torch.tensor(values)
+    return x
+
+
+def infinite_weight() -> nn.Module:
+    model = mlp()
+    with torch.no_grad():
+        model[2].weight[0, 0] = math.inf  # type: ignore[index]
+    return model
 
 
 def conv() -> nn.Module:
@@ -352,4 +392,14 @@ CASES: dict[str, Case] = {
     "parametrized": Case(weight_norm, one_step(x)),
     "DataParallel": Case(lambda: nn.DataParallel(mlp()), one_step(x)),
     "functional loss": Case(mlp, functional_loss),
+    "compiled": Case(mlp, third_step, options={"every": 2}, watched=compiled),
+    "compiled, in the graph": Case(
+        mlp, third_step, options={"every": 2, "in_graph": True}, watched=compiled, histograms=False
+    ),
+    "NaN": Case(mlp, one_step(spoiled(math.nan))),
+    "infinity": Case(mlp, one_step(spoiled(math.inf))),
+    "infinities of both signs": Case(mlp, one_step(spoiled(math.inf, -math.inf))),
+    "NaN in one of several passes": Case(mlp, nan_in_the_second_pass),
+    "NaN and infinity, large tensors": Case(wide, one_step(spoiled(math.nan, math.inf))),
+    "infinite weight": Case(infinite_weight, one_step(x)),
 }

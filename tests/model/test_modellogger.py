@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,15 @@ def test_layers_are_colours_and_statistics_are_dashes() -> None:
     assert dashes["weights.mean.0"] == dashes["weights.mean.2"] != dashes["weights.std.2"]
 
 
+def test_the_layers_of_a_deep_model_are_told_apart() -> None:
+    model, view = nn.Sequential(*(nn.Linear(2, 2) for _ in range(12))), MemorySink()
+    with TooledModelLogger(model, extends="weights", sinks=[view]) as logger:
+        logger.step()
+    lines = [trace["line"] for trace in view.panel("weights").data]
+    assert len(lines) == 36
+    assert len({(line["color"], line["dash"], line["width"]) for line in lines}) == 36
+
+
 def test_losses_and_layers_on_one_dashboard() -> None:
     model, view = net(), MemorySink()
     stat = FlexLogger({"loss": {}}, {"train_loss": {"type": "AverageValueMeter", "target": "loss"}}, sinks=[view])
@@ -124,6 +134,88 @@ def test_what_is_said_in_code_goes_before_the_config() -> None:
         assert layers.status()["every"] == 3
         assert "layer_0" in layers.logger.get_definitions()
         layers.close()
+
+
+def test_presets_of_its_own_run_say_what_is_collected() -> None:
+    model, view = net(), MemorySink()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with TooledModelLogger(
+        model, optimizer, extends="grads+updates", every=2, mode="by_stat", layers="0", sinks=[view]
+    ) as layers:
+        for _ in range(3):
+            step(model)
+            optimizer.step()
+            layers.step()
+    assert layers.tooled.plan.stats == {"grads": ("norm", "mean", "std"), "weights": ("update_ratio",)}
+    assert [x for x, _ in view.series("norm.grads.0")] == [0, 2]
+    assert [x for x, _ in view.series("update_ratio.weights.0")] == [0, 2]
+
+
+def test_statistics_said_in_code_are_those_of_every_source() -> None:
+    with TooledModelLogger(net(), extends="weights+activations", stats=["max"], sinks=[]) as layers:
+        assert layers.tooled.plan.stats == {"weights": ("max",), "outputs": ("max",)}
+
+
+def test_a_file_that_is_extended_goes_over_the_config_of_the_run_it_joins(tmp_path: Path) -> None:
+    file = tmp_path / "critic.yaml"
+    file.write_text("model: {sources: [outputs], every: 5, prefix: critic_}\n", encoding="utf-8")
+    with FlexLogger.from_presets("grads", sinks=[]) as stat:
+        layers = TooledModelLogger(net(), logger=stat, extends=str(file))
+        assert layers.tooled.plan.sources == ("outputs",)
+        assert layers.status()["every"] == 5
+        assert "critic_outputs" in layers.logger.get_definitions()
+        layers.close()
+
+
+@pytest.mark.parametrize("where", ["logger", "file"])
+def test_what_a_config_may_import_its_statistics_may(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"spread_of_{where}"
+    tmp_path.joinpath(f"{module}.py").write_text("def spread(tensor):\n    return tensor.max() - tensor.min()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    config = tmp_path / "dashboard.yaml"
+    config.write_text(f"model: {{sources: [weights], stats: [{module}.spread], mode: by_metric}}\n", encoding="utf-8")
+    model, view = net(), MemorySink()
+    weight = model[0].weight.detach()
+    if where == "logger":
+        with FlexLogger.from_config(config, allow_imports=[module], sinks=[view]) as stat:
+            with pytest.raises(ConfigError, match="is not below a package that may be imported"):
+                TooledModelLogger(model, extends=str(config), sinks=[])
+            with TooledModelLogger(model, logger=stat) as layers:
+                layers.step()
+    else:
+        with TooledModelLogger(model, extends=str(config), allow_imports=[module], sinks=[view]) as layers:
+            layers.step()
+    assert view.series("weights.spread.0") == [(0, pytest.approx(float(weight.max() - weight.min())))]
+
+
+def test_a_step_off_schedule_logs_what_can_be_read_after_it() -> None:
+    model, view = net(), MemorySink()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    sources = ["weights", "grads", "inputs", "outputs", "grad_in", "grad_out"]
+    logger = TooledModelLogger(
+        model, optimizer, "by_metric", sources=sources, stats=["norm", "update_ratio"], every=3, sinks=[view]
+    )
+    weights, grads = [], []
+    for n in range(3):
+        optimizer.zero_grad()
+        step(model)
+        optimizer.step()
+        weights.append(float(model[2].weight.detach().norm()))
+        grads.append(float(model[2].weight.grad.norm()))
+        logger.step(log=True if n == 2 else None)
+    logger.close()
+    first, late = view.records
+    assert (first.step, late.step) == (0, 2)
+    assert {name.split(".")[0] for name in first.values} == {*sources, "model_cost"}
+    assert set(late.values) == {
+        *(f"{source}.norm.{row}" for source in ("weights", "grads") for row in "02"),
+        "model_cost.percent",
+        "model_cost.every",
+    }
+    assert late.values["weights.norm.2"] == pytest.approx(weights[2], rel=1e-6), "as the step has left them"
+    assert late.values["grads.norm.2"] == pytest.approx(grads[2], rel=1e-6)
 
 
 def test_two_models_on_one_dashboard_need_a_prefix() -> None:

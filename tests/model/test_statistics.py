@@ -277,6 +277,26 @@ def test_all_that_a_device_holds_leaves_it_in_one_copy() -> None:
         np.testing.assert_allclose(histogram, here.histograms[key], rtol=1e-6)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("sparse", [torch.Tensor.to_sparse, _csr])
+def test_a_histogram_of_a_sparse_tensor_has_its_zeros(
+    sparse: Callable[[torch.Tensor], torch.Tensor], elsewhere: bool
+) -> None:
+    wanted = Wanted(needs(["mean"]), histogram=True)
+    tensor = (torch.rand(300, 400, generator=torch.Generator().manual_seed(0)) > 0.9).float()
+
+    def counted(of: torch.Tensor, sample: int | None) -> Rows:
+        gather = Gather(wanted.need, Shelves(), bins=8, sample=sample, elsewhere=lambda _: elsewhere)
+        gather.add(0, of, wanted)
+        return gather.finish().read().histograms[0]
+
+    assert counted(sparse(tensor), None).tolist() == counted(tensor, None).tolist()
+    counts = counted(sparse(tensor), 10_000)[1]
+    assert 9_000 <= counts.sum() <= 10_000
+    assert counts[0] / counts.sum() == pytest.approx(float((tensor == 0).float().mean()), abs=1e-3)
+    assert counted(sparse(torch.zeros(3, 4)), None)[1].sum() == 12
+
+
 def test_a_histogram_of_a_large_tensor_is_counted_from_an_even_sample() -> None:
     wanted = Wanted(needs(["mean"]), histogram=True)
     tensor = torch.arange(100_000.0)

@@ -345,6 +345,13 @@ def test_a_pass_that_fails_leaves_the_next_one_whole() -> None:
         ({"layers": "re:("}, "layers: 're:\\(' is no regular expression"),
         ({"every": 0}, "every: expected an integer of at least 1, but got 0"),
         ({"budget": "150%"}, "budget: expected a share of the steps' time such as '1%' or 0.01, but got '150%'"),
+        ({"bins": 0}, "bins: expected an integer of at least 1, but got 0"),
+        ({"bins": True}, "bins: expected an integer of at least 1, but got True"),
+        ({"bins": "64"}, "bins: expected an integer of at least 1, but got '64'"),
+        ({"sample": 0}, "sample: expected an integer of at least 1 or 'all', but got 0"),
+        ({"sample": True}, "sample: expected an integer of at least 1 or 'all', but got True"),
+        ({"sample": 0.5}, "sample: expected an integer of at least 1 or 'all', but got 0.5"),
+        ({"sample": "al"}, "sample: expected an integer of at least 1 or 'all', but got 'al'"),
         ({"every": 2, "budget": 0.1}, "every and budget: expected one of them, but got both"),
     ],
 )

@@ -129,7 +129,7 @@ def train(model: nn.Module, steps: int, tooled: TooledModel | None, optimizer: t
         return model(torch.randn(6, WIDTH))
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(200, settings.default.max_examples), suppress_health_check=list(HealthCheck))
 @given(tree=trees, every=st.integers(1, 3), with_optimizer=st.booleans())
 def test_a_tooled_model_trains_as_its_twin_and_leaves_nothing_behind(
     tree: Any, every: int, with_optimizer: bool

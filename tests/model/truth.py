@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,10 +15,15 @@ Values = dict[tuple[str, str], list[torch.Tensor]]
 """Copies of all tensors of a layer and source."""
 
 
+def joined(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """All entries, those that a sparse tensor does not store among them."""
+    flat = [t.to_dense() if t.layout != torch.strided else t for t in tensors]
+    return torch.cat([t.double().flatten() for t in flat])
+
+
 def statistics(tensors: list[torch.Tensor]) -> dict[str, float]:
     """Every statistic of some tensors together."""
-    flat = [t.to_dense() if t.layout != torch.strided else t for t in tensors]
-    values = torch.cat([t.double().flatten() for t in flat])
+    values = joined(tensors)
     n = values.numel()
     found = {
         "mean": float(values.mean()),
@@ -29,6 +35,18 @@ def statistics(tensors: list[torch.Tensor]) -> dict[str, float]:
         "nonfinite_fraction": float((~values.isfinite()).double().mean()),
     }
     return found | ({"std": float(values.std())} if n > 1 else {})
+
+
+def same_histogram(got: np.ndarray[Any, Any], tensors: list[torch.Tensor]) -> bool:
+    """Whether edges are numpy's, and counts too, but for entries that lie on an edge; of what is finite."""
+    values = joined(tensors).numpy()
+    values = np.sort(values[np.isfinite(values)])
+    edges = np.histogram_bin_edges(values, got.shape[1] - 1)
+    near = 1e-6 * (edges[-1] - edges[0])
+    below = np.cumsum(got[1])
+    least, most = np.searchsorted(values, edges[1:-1] - near), np.searchsorted(values, edges[1:-1] + near, "right")
+    told_apart = (least <= below[:-2]) & (below[:-2] <= most)
+    return bool(np.allclose(got[0], edges, rtol=2e-5, atol=near) and told_apart.all() and below[-1] == len(values))
 
 
 class Tap(torch.autograd.Function):
@@ -108,17 +126,38 @@ class _Unscaled(list[torch.Tensor]):
         self._into.append(tensor.double() / self._scale())
 
 
-def parameters(names: dict[str, nn.Module], values: Values) -> None:
-    """Copies of all weights and gradients as they are now, in place of those of an earlier call."""
+def _rows(names: dict[str, nn.Module]) -> Iterator[tuple[str, nn.Parameter]]:
     for name, module in names.items():
         for attribute, parameter in module._parameters.items():
             if parameter is not None and not attribute.startswith("bias"):
-                row = name if attribute == "weight" else f"{name}.{attribute}"
-                values[row, "weights"] = [parameter.detach().clone()]
-                values.pop((row, "grads"), None)
-                if parameter.grad is not None:
-                    values[row, "grads"] = [parameter.grad.detach().clone()]
+                yield name if attribute == "weight" else f"{name}.{attribute}", parameter
+
+
+def parameters(names: dict[str, nn.Module], values: Values) -> None:
+    """Copies of all weights and gradients as they are now, in place of those of an earlier call."""
+    for row, parameter in _rows(names):
+        values[row, "weights"] = [parameter.detach().clone()]
+        values.pop((row, "grads"), None)
+        if parameter.grad is not None:
+            values[row, "grads"] = [parameter.grad.detach().clone()]
+
+
+def trained(names: dict[str, nn.Module]) -> dict[str, torch.Tensor]:
+    """Copies, in float64, of the weights that an optimizer may move, as they are now."""
+    return {
+        row: parameter.detach().to(torch.float64, copy=True)
+        for row, parameter in _rows(names)
+        if parameter.requires_grad
+    }
+
+
+def update_ratios(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor], values: Values) -> dict[str, float]:
+    """How far the optimizer's step has moved the weights of each row, over the norm that they were noted with."""
+    norms = {row: values[row, "weights"][0].double().norm() for row in before}
+    return {row: float((after[row] - old).norm() / norms[row]) for row, old in before.items()}
 
 
 def close(got: float, expected: float, scale: float) -> bool:
+    """Whether two numbers are alike; `scale` is of the entries that they are made from."""
+    scale = scale if math.isfinite(scale) else 0.0
     return math.isclose(got, expected, rel_tol=2e-5, abs_tol=1e-6 * scale) or (math.isnan(got) and math.isnan(expected))

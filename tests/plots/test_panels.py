@@ -133,6 +133,29 @@ class TestLines:
         board.write([Record(0, 0.0, {}, (Datum("v", "vector", np.arange(32.0)),))])
         assert len({(t["line"]["color"], t["line"]["dash"]) for t in board.panel("v").data}) == 32
 
+    @pytest.mark.parametrize("declared", [True, False])
+    def test_more_parts_than_colours_are_told_apart_in_several_meters(self, declared: bool):
+        parts = [f".{n}" for n in range(12)]
+        outputs = tuple(Output(part) for part in parts) if declared else ()
+        meters = [MeterDef(name, "M", "p", outputs) for name in ("mean", "std")]
+        values = {f"{meter.name}{part}": 1.0 for meter in meters for part in parts}
+        looks = {trace["name"]: trace["line"] for trace in drawn(PlotDef("p"), meters, Record(0, 0.0, values)).data}
+        assert len({(look["color"], look["dash"]) for look in looks.values()}) == 24
+        assert [looks[f"mean{part}"]["color"] for part in parts] == [*PALETTE, *PALETTE[:2]]
+        assert {looks[f"mean{part}"]["dash"] for part in parts[:10]} == {"solid"}
+        assert {looks[f"std{part}"]["dash"] for part in parts[:10]} == {"dash"}
+        assert {look["width"] for look in looks.values()} == {2}
+
+    def test_as_many_lines_as_there_are_looks_are_told_apart(self):
+        meters = [MeterDef(name, "M", "p", tuple(Output(f".{n}") for n in range(50))) for name in "abc"]
+        values = {f"{meter.name}.{n}": 1.0 for meter in meters for n in range(50)}
+        data = drawn(PlotDef("p"), meters, Record(0, 0.0, values)).data
+        assert len({(t["line"]["color"], t["line"]["dash"], t["line"]["width"]) for t in data}) == 150
+
+    def test_lines_without_parts_look_as_they_always_did(self):
+        panel = lines({}, *((f"m{n}", [1.0]) for n in range(12)))
+        assert [trace["line"]["dash"] for trace in panel.data] == [*["solid"] * 10, "dash", "dash"]
+
     def test_display_decides(self):
         panel = lines({}, ("a", [1.0, 2.0]), display={"color": "teal", "dash": "dot", "width": 3})
         assert panel.data[0]["line"] == {"color": "teal", "dash": "dot", "width": 3}
