@@ -56,6 +56,24 @@ def load(
     return dashboard
 
 
+def load_model(extends: Any, allow_imports: Iterable[str] = ()) -> dict[str, Any]:
+    """What presets and files say under `model`. What else they say is not looked at: it may name windows that the model
+    has yet to bring. Raises ConfigError.
+
+    >>> load_model("grads")["budget"]
+    '1%'
+    """
+    problems = Problems()
+    chain = Chain(user_folders(), problems)
+    chain.add_table(from_mapping({"extends": extends}, problems, "<arguments>"))
+    said = {key: entry for key, entry in merge(chain.tables).entries.items() if key == "model"}
+    root = interpolate(Table(said), problems)
+    assert isinstance(root, Table)
+    model = check(root, chain.complete, allow_imports, problems).model
+    problems.raise_if_any()
+    return model
+
+
 def _add(chain: Chain, source: Declaration, problems: Problems) -> None:
     if isinstance(source, Mapping):
         chain.add_table(from_mapping(source, problems))

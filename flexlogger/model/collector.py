@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -26,7 +26,7 @@ from flexlogger.model.snapshot import Snapshot
 
 class Collector:
     """Collects a step between `arm` and `finish`. The first error of its own ends collecting for good: it is reported,
-    and training goes on. `hooked`: whether `before_step` and `after_step` are called with the optimizers' steps.
+    and training goes on. `before_step` and `stepped` are to be called with the steps of all `optimizers`.
     """
 
     def __init__(
@@ -37,15 +37,17 @@ class Collector:
         bins: int,
         sample: int | None,
         in_graph: bool = False,
-        hooked: bool = False,
+        optimizers: Collection[Any] = (),
     ) -> None:
         self.plan = plan
         self._scaler, self._bins, self._sample = scaler, bins, sample
-        self._scaling = Scaling(scaler, hooked, in_graph)
+        self._scaling = Scaling(scaler, optimizers, in_graph)
         self._shelves = Shelves()
         self._probe: Probe | GraphProbe | None = None
         if plan.hooks:
-            self._probe = GraphProbe(plan, model) if in_graph else Probe(plan, model, scaler, self.fail)
+            self._probe = (
+                GraphProbe(plan, model) if in_graph else Probe(plan, model, scaler, self.fail, self._scaling.passing)
+            )
         self._reader = ParameterReader(plan.parameters, plan.wanted.get("weights"), plan.wanted.get("grads"))
         grads = plan.wanted.get("grads")
         self._capture = Capture(self._reader, grads, self.fail) if grads is not None else None
@@ -127,9 +129,12 @@ class Collector:
         if self._probe is not None:
             self._probe.remove()
 
-    def read(self, scale: torch.Tensor | None = None, overflow: torch.Tensor | None = None) -> None:
-        """Read weights and gradients, once a step. `scale` and `overflow` are what a GradScaler left to a fused
-        optimizer."""
+    def look(self) -> None:
+        """The step is to be read before it has ended."""
+        self._scaling.mid_step()
+
+    def read(self, scale: torch.Tensor | None = None) -> None:
+        """Read weights and gradients, once a step. `scale` is what a GradScaler left to a fused optimizer."""
         gather = self._gather
         if gather is None or self._read:
             return
@@ -139,26 +144,30 @@ class Collector:
                 self._capture.settle()
             if scale is not None and self._scaler is None:
                 gather.factor = scale
-            if overflow is not None:
-                gather.skipped = overflow
             self._reader.read(gather, scale)
 
     def before_step(self, optimizer: Any, closure: bool) -> None:
-        """The optimizer is about to step; with a `closure` it computes gradients in there, and they are read later."""
-        self._scaling.look()
+        """An optimizer is about to step; with a `closure` it computes gradients in there, and they are read later."""
+        with self._at_work():
+            self._scaling.stepping(optimizer)
+        gather = self._gather
+        if gather is None:
+            return
         if not closure:
             self._early = not self._read
-            self.read(getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None))
-        gather = self._gather
-        if self.plan.updates and gather is not None and not self._remembered:
+            self.read(getattr(optimizer, "grad_scale", None))
+        if self.plan.updates and not self._remembered:
             self._remembered = True
             with self._at_work():
                 self._reader.look(gather)
                 self._reader.remember()
 
-    def after_step(self) -> None:
-        """The optimizer has stepped."""
-        self._scaling.stepped()
+    def stepped(self, optimizer: Any) -> None:
+        """An optimizer has stepped."""
+        self._scaling.stepped(optimizer)
+
+    def read_updates(self) -> None:
+        """All optimizers have stepped."""
         gather = self._gather
         if self.plan.updates and gather is not None:
             with self._at_work():

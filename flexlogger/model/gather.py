@@ -65,7 +65,7 @@ class Gather:
         self._afar: dict[tuple[torch.device, sharded.Groups], list[tuple[Mark, int, list[torch.Tensor]]]] = {}
         self._spread: dict[sharded.Groups, list[tuple[Mark, Rows]]] = {}
         self._computed: list[tuple[list[Mark], torch.Tensor]] = []
-        self._samples: list[tuple[Mark, torch.Tensor]] = []
+        self._samples: list[tuple[Mark, torch.Tensor, int]] = []
         self._numbers: list[tuple[Mark, str, Any]] = []
         self.factor: torch.Tensor | float = 1.0
         """What scaled gradients are to be divided by."""
@@ -148,7 +148,7 @@ class Gather:
         if sharded.is_sharded(tensor):
             tensor = tensor.full_tensor()  # type: ignore[attr-defined]  # a DTensor
         if wanted.histogram:
-            self._samples.append((mark, _sampled(tensor, self._sample)))
+            self._samples.append((mark, *_sampled(tensor, self._sample)))
         if wanted.own:
             tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
             if mark.scaled and isinstance(self.factor, torch.Tensor):
@@ -178,16 +178,17 @@ class Gather:
         numbers = [Number(mark.keys, name, leaving.number(value)) for mark, name, value in self._numbers]
         factor, skipped = leaving.number(self.factor), leaving.number(self.skipped)
         bins = [
-            Bins(key, scaled, leaving.histogram(torch.cat(values), self._bins))
-            for (key, scaled), values in self._samples_by_key().items()
+            Bins(key, scaled, leaving.histogram(torch.cat(values), self._bins, zeros))
+            for (key, scaled), (values, zeros) in self._samples_by_key().items()
         ]
         return Gathered(parts, numbers, bins, leaving.start(), factor, skipped)
 
-    def _samples_by_key(self) -> dict[tuple[int, bool], list[torch.Tensor]]:
-        samples: dict[tuple[int, bool], list[torch.Tensor]] = {}
-        for mark, values in self._samples:
+    def _samples_by_key(self) -> dict[tuple[int, bool], tuple[list[torch.Tensor], int]]:
+        samples: dict[tuple[int, bool], tuple[list[torch.Tensor], int]] = {}
+        for mark, values, zeros in self._samples:
             for key in mark.keys:
-                samples.setdefault((key, mark.scaled), []).append(values)
+                parts, before = samples.get((key, mark.scaled), ([], 0))
+                samples[key, mark.scaled] = [*parts, values], before + zeros
         return samples
 
 
@@ -205,12 +206,11 @@ def _array(rows: Sequence[Rows]) -> Rows:
     return np.array(rows).reshape(-1, len(COLUMNS))
 
 
-def _sampled(tensor: torch.Tensor, most: int | None) -> torch.Tensor:
+def _sampled(tensor: torch.Tensor, most: int | None) -> tuple[torch.Tensor, int]:
     """An own copy of at most `most` entries at equal distances; an odd distance meets all channels of a power of 2. Of
-    a sparse tensor it has as large a share of the zeros that are not stored."""
+    a sparse tensor also as large a share of the zeros that are not stored: how many."""
     step = 1 if most is None else -(-tensor.numel() // most) | 1
     if tensor.layout is torch.strided:
-        return dense(tensor)[::step].clone()
+        return dense(tensor)[::step].clone(), 0
     stored = stored_values(tensor)
-    values = dense(stored)[::step]
-    return torch.cat([values, values.new_zeros((tensor.numel() - stored.numel()) // step)])
+    return dense(stored)[::step].clone(), (tensor.numel() - stored.numel()) // step

@@ -54,11 +54,11 @@ class Leaving:
             return partial(_number, self._leave(value.detach().reshape(())))
         return partial(float, float(value))
 
-    def histogram(self, values: torch.Tensor, bins: int) -> Callable[[], Array]:
-        """How to read the histogram of these values, which is counted on their device."""
+    def histogram(self, values: torch.Tensor, bins: int, zeros: int) -> Callable[[], Array]:
+        """How to read the histogram of these values and so many zeros, which is counted on their device."""
         if self._elsewhere(values):
-            return self._leave(histogram(values, bins))
-        return partial(_counted, values, bins)
+            return self._leave(_counted(values, bins, zeros))
+        return partial(_counted_here, values, bins, zeros)
 
 
 class _Load:
@@ -99,5 +99,14 @@ def _number(read: Callable[[], Array]) -> float:
     return float(read())
 
 
-def _counted(values: torch.Tensor, bins: int) -> Array:
-    return np.array(histogram(values, bins).double().numpy())
+def _counted(values: torch.Tensor, bins: int, zeros: int) -> torch.Tensor:
+    if not zeros:
+        return histogram(values, bins)
+    found = histogram(torch.cat([values, values.new_zeros(1)]), bins)
+    place = (found[0, 1:-1] <= 0).sum()  # the edges between bins that are not above 0
+    found[1].index_add_(0, place.reshape(1), found.new_full((1,), zeros - 1))
+    return found
+
+
+def _counted_here(values: torch.Tensor, bins: int, zeros: int) -> Array:
+    return np.array(_counted(values, bins, zeros).double().numpy())

@@ -11,7 +11,7 @@ from typing import Any, Self
 from torch import nn
 
 from flexlogger import faults
-from flexlogger.config.load import load
+from flexlogger.config.load import load_model
 from flexlogger.errors import ConfigError, NonFiniteError, Place, Problem, unknown
 from flexlogger.logger import FlexLogger, Settings
 from flexlogger.model.layers import Choice
@@ -79,7 +79,7 @@ class TooledModelLogger:
         allowed = (*allow_imports, *(logger.allow_imports if logger is not None else ()))
         options = _merged(
             logger.model_options if logger is not None else {},
-            _declared(settings, allowed),
+            load_model(settings["extends"], allowed) if "extends" in settings else {},
             {key: value for key, value in said.items() if value is not None},
         )
         self._stop: bool = options.pop("stop_on_nan", False)
@@ -230,14 +230,6 @@ class TooledModelLogger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _declared(settings: Mapping[str, Any], allowed: Iterable[str]) -> dict[str, Any]:
-    """What presets and files given as `extends` say of a model. It is needed before there is a run."""
-    if "extends" not in settings:
-        return {}
-    overrides = {key: value for key, value in settings.items() if key not in ("run", "viz")}
-    return load({}, overrides=overrides, allow_imports=allowed).model
 
 
 def _merged(*sections: Mapping[str, Any]) -> dict[str, Any]:

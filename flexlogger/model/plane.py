@@ -166,6 +166,7 @@ def _chosen(model: nn.Module, layers: Sequence[str] | None) -> dict[str, nn.Modu
     # what is wrapped comes behind its wrapper, and stays
     modules = {plain(path): module for path, module in model.named_modules()}
     if layers is not None:
+        layers = [plain(name) for name in layers]  # as they were called in a wrapper, too
         for name in layers:
             if name not in modules:
                 raise UnknownNameError(f"InformationPlane: {unknown('layer', name, modules)}")

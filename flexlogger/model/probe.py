@@ -19,7 +19,7 @@ from torch.nn.modules import module as torch_module
 
 from flexlogger.model.gather import Gather, Wanted
 from flexlogger.model.hooks import After, Before, OnGrad, repeating
-from flexlogger.model.layers import measured, unwrapped
+from flexlogger.model.layers import measured
 from flexlogger.model.plan import Plan
 
 
@@ -42,6 +42,7 @@ class Site:
 
 class Probe:
     """Fills a collection while armed. `failed` is told the first error; then nothing is collected any more.
+    `left_out` is asked when a pass with gradients begins: whether those before were of a step that a scaler left out.
 
     One pass is everything within one call of the model, or of a part of it from outside; also where DataParallel runs
     copies of it in its place. A pass with gradients displaces passes without (an evaluation), before and after it.
@@ -50,8 +51,15 @@ class Probe:
     by_itself = False
     """Whether what it collects is there without `gather` having been told."""
 
-    def __init__(self, plan: Plan, model: nn.Module, scaler: Any, failed: Callable[[Exception], None]) -> None:
-        self._plan, self._scaler, self._failed = plan, scaler, failed
+    def __init__(
+        self,
+        plan: Plan,
+        model: nn.Module,
+        scaler: Any,
+        failed: Callable[[Exception], None],
+        left_out: Callable[[], bool] = bool,
+    ) -> None:
+        self._plan, self._scaler, self._left_out, self._failed = plan, scaler, left_out, failed
         self._modules = list(model.modules())  # held, so that nobody else gets their ids
         self._sites: dict[int, Site | None] = {id(module): None for module in self._modules}
         self._layers = {layer.name: Site(plan.keys[layer.name]) for layer in plan.layers}
@@ -142,7 +150,7 @@ class Probe:
                 with self._lock:
                     self._call(self._replicas.get(id(module._forward_hooks)), args, repeating())
             elif self._replicates(module):
-                self._enter(None, args, id(unwrapped(module)) == self._root)
+                self._enter(None, args, self._has_all(module))
         except Exception as error:
             self._failed(error)
         self.own += perf_counter() - start
@@ -163,15 +171,18 @@ class Probe:
                     if replica is not None and replica.active:
                         self._leave(replica, kwargs, output, repeating())
             elif self._replicates(module):
-                self._exit(repeating(), id(unwrapped(module)) == self._root)
+                self._exit(repeating(), self._has_all(module))
         except Exception as error:
             self._failed(error)
         self.own += perf_counter() - start
 
     def _replicates(self, module: nn.Module) -> bool:
-        """Whether a stranger is a DataParallel that runs copies of a part of ours, and never that part itself."""
+        """Whether a stranger is a DataParallel that runs copies of what is ours, and never that itself."""
         several = isinstance(module, nn.DataParallel) and len(module.device_ids) > 1
-        return several and id(unwrapped(module)) in self._sites
+        return several and any(id(inner) in self._sites for inner in module.modules())
+
+    def _has_all(self, module: nn.Module) -> bool:
+        return any(id(inner) == self._root for inner in module.modules())
 
     def _enter(self, site: Site | None, args: Any, whole: bool) -> None:
         repeated = repeating()
@@ -215,7 +226,10 @@ class Probe:
         self.passes += 1
         with_grad = torch.is_grad_enabled()
         self._ignoring = torch._C._get_tracing_state() is not None or (self._with_grad and not with_grad)
-        if with_grad and not self._with_grad and self.passes > 1:
+        if with_grad and self._left_out():
+            self._factor_known = False
+            self._forget()
+        elif with_grad and not self._with_grad and self.passes > 1:
             self._forget()
         self._with_grad |= with_grad
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -12,40 +13,67 @@ from flexlogger.errors import ValueRefusedError
 class Scaling:
     """Follows a GradScaler (None: there is none) without waiting for a device.
 
-    Where the optimizers are `hooked`, `stepped` tells of the steps they take. Otherwise a scale that is lower than when
-    the step began tells that it was left out, as the scaler's `update` makes it so. `factored`: whether `factor` is
-    asked for. Raises ValueRefusedError.
+    Where there are `optimizers` to be hooked, `stepping` and `stepped` tell of the steps they take. Otherwise a scale
+    that is lower than when the step began tells that it was left out, as the scaler's `update` makes it so. `factored`:
+    whether `factor` is asked for. Raises ValueRefusedError.
     """
 
-    def __init__(self, scaler: Any, hooked: bool, factored: bool) -> None:
+    def __init__(self, scaler: Any, optimizers: Collection[Any], factored: bool) -> None:
         if scaler is not None and not hasattr(scaler, "get_scale"):
             raise ValueRefusedError(f"scaler: expected a torch.amp.GradScaler, but got {type(scaler).__name__}")
-        self._scaler, self._hooked = scaler, hooked
-        self._followed = scaler is not None and (factored or not hooked)
+        self._scaler, self._hooked = scaler, frozenset(map(id, optimizers))
+        self._followed = scaler is not None and (factored or not self._hooked)
         self.factor: torch.Tensor | float = 1.0
         """The scale when last looked at."""
         self.begin()
 
     def begin(self) -> None:
         """A step begins."""
-        self._stepped = False
+        self._stepped: set[int] = set()
+        self._overflow: torch.Tensor | None = None
+        self._updates: int | None = None
         self.look()
 
-    def look(self) -> None:
-        """Remember the scale, if anybody will ask: `update` changes it in place."""
-        if self._followed:
-            self.factor = self._now()
+    def stepping(self, optimizer: Any) -> None:
+        """An optimizer is about to step; a fused one is told itself of an overflow, and leaves the step out."""
+        self.look()
+        found = getattr(optimizer, "found_inf", None)
+        if found is not None:
+            self._overflow = found if self._overflow is None else self._overflow + found
 
-    def stepped(self) -> None:
-        """The optimizer has stepped."""
-        self._stepped = True
+    def stepped(self, optimizer: Any) -> None:
+        """An optimizer has stepped."""
+        self._stepped.add(id(optimizer))
+
+    def mid_step(self) -> None:
+        """Something is read before the step has ended."""
+        if self._hooked:
+            self.look()
+
+    def passing(self) -> bool:
+        """A pass with gradients begins: whether what came before in this step belongs to one that was left out, since
+        the scaler was updated in between and not all optimizers have stepped."""
+        before, self._updates = self._updates, getattr(getattr(self._scaler, "_scale", None), "_version", 0)
+        return not self._whole and before not in (None, self._updates)
 
     @property
     def skipped(self) -> torch.Tensor | bool:
-        """Whether the step was left out, as far as that is known by now."""
-        if self._scaler is None:
-            return False
-        return not self._stepped if self._hooked else self._now() < self.factor
+        """Whether the step, or a part of it, was left out, as far as that is known by now."""
+        if self._scaler is not None and not self._hooked:
+            return self._now() < self.factor
+        if self._scaler is not None and not self._whole:
+            return True
+        return False if self._overflow is None else self._overflow
+
+    @property
+    def _whole(self) -> bool:
+        """Whether all optimizers that are hooked have stepped."""
+        return self._stepped >= self._hooked
+
+    def look(self) -> None:
+        """Remember the scale before any optimizer has stepped, if anybody will ask: `update` changes it in place."""
+        if self._followed and not self._stepped:
+            self.factor = self._now()
 
     def _now(self) -> torch.Tensor | float:
         """The scale; a number before the scaler is first used, or where it is disabled."""

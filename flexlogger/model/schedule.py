@@ -11,6 +11,8 @@ from flexlogger.errors import ValueRefusedError
 from flexlogger.model.agree import Agreement
 from flexlogger.model.names import parse_share
 
+SELDOM = 1_000_000
+"""Steps between two that are collected, at most, where nobody knows what one costs."""
 FIRST_GAP = 5
 """Steps from the first collected one to the second under a budget: enough to know what a step takes without."""
 
@@ -168,7 +170,7 @@ class Budget:
         """
         if due:
             if step:
-                self.k = self._agree(2 * self.k if broken else self._gap())
+                self.k = self._agree(min(2 * self.k, SELDOM) if broken else self._gap())
             self._next = step + self.k
         return self._next
 

@@ -83,16 +83,15 @@ class TooledModel:
             raise ValueRefusedError(
                 "update_ratio: needs the optimizer, whose steps it measures: pass it with the model"
             )
-        self._collector = Collector(
-            unwrapped(model), self.plan, scaler, bins, _entries(sample), in_graph, bool(optimizers)
-        )
+        self._collector = Collector(unwrapped(model), self.plan, scaler, bins, _entries(sample), in_graph, optimizers)
         self._handles: list[Any] = []
         weakref.finalize(self, _let_go, self._handles, self._collector).atexit = False
         self.auto = bool(optimizers)
         """Whether the optimizer's steps end ours; False where `step` is called."""
         self._counted = bool(optimizers)
         self._handles += [one.register_step_pre_hook(_BeforeStep(self)) for one in optimizers]
-        self._handles += [one.register_step_post_hook(_AfterStep(self)) for one in optimizers[-1:]]
+        self._handles += [one.register_step_post_hook(_AfterStep(self)) for one in optimizers]
+        self._ending = id(optimizers[-1]) if optimizers else None
         self._collected = 0
         self._step = self._next = 0
         self._began: float | None = None
@@ -123,9 +122,10 @@ class TooledModel:
         Where nothing new was collected, the latest.
         """
         if self._collector.touched or self._latest is None:
-            due = self._collector.armed
+            armed = self._collector.armed
+            self._collector.look()
             self._latest = self._collector.finish(self._step) or self._latest
-            if due:
+            if armed:
                 self._look_for_unseen()
             self._collector.arm(self._counted)
         return self._latest
@@ -184,15 +184,15 @@ class TooledModel:
         With `collect`, a step that was not due gives what can be read afterwards: weights and gradients.
         """
         collector, schedule = self._collector, self._schedule
-        due, hooked = collect or self._step >= self._next, collector.armed
-        if collect and not hooked:
+        due, armed = self._step >= self._next, collector.armed
+        if collect and not armed:
             collector.arm(self._counted)
         snapshot, own = None, None
         if collector.armed:
             if collector.touched or self._latest is None or self._latest.step != self._step:
                 self._latest = collector.finish(self._step) or self._latest
             collector.disarm()  # what `snapshot` has taken out of this step is all there is of it
-            if hooked:
+            if armed:
                 self._look_for_unseen()
             snapshot, own = self._latest, collector.own
             self._collected += 1
@@ -226,13 +226,14 @@ class TooledModel:
                 faults.log.warning("flexlogger: %s", _unseen(self._unseen))
 
     def _before_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        if self._collector.armed:
-            self._collector.before_step(optimizer, _closure(args, kwargs))
+        self._collector.before_step(optimizer, _closure(args, kwargs))
 
     def _after_step(self, optimizer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        self._collector.after_step()
-        if self.auto:
-            self.step()
+        self._collector.stepped(optimizer)
+        if id(optimizer) == self._ending:
+            self._collector.read_updates()
+            if self.auto:
+                self.step()
 
 
 def _optimizers(given: Any) -> list[Any]:

@@ -166,6 +166,19 @@ def test_in_graph_statistics_are_part_of_one_graph(order: str) -> None:
             assert values == pytest.approx(theirs[row][source], rel=1e-3, abs=1e-5), (row, source)
 
 
+def test_in_graph_takes_out_the_scale_of_the_step_that_runs() -> None:
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
+    tooled = TooledModel(model, optimizer, sources=["grad_out"], stats=["mean"], scaler=scaler, in_graph=True)
+    for _ in range(2):
+        scaler.scale(model(data(4, 6)).sum()).backward()
+        assert tooled.table(show=False)["Linear"]["grad_out"]["mean"] == pytest.approx(1.0)
+        scaler.step(optimizer)
+        scaler.update()
+    tooled.remove()
+
+
 def test_in_graph_tells_what_turned_bad_first() -> None:
     model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
     tooled = TooledModel(model, sources=EVERYTHING, stats=["norm", "nonfinite_fraction"], in_graph=True)

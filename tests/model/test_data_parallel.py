@@ -107,3 +107,17 @@ def test_another_model_in_it_is_no_pass_of_ours() -> None:
     with torch.no_grad():
         ours(rows(1.0))
     assert tooled.table(show=False)["0"]["inputs"] == {"max": 1.0}
+
+
+def test_a_part_of_what_is_wrapped_is_seen() -> None:
+    whole = nn.Sequential(model(), nn.Linear(3, 1))
+    wrapped = OnSeveral(whole)
+    optimizer = torch.optim.SGD(wrapped.parameters(), 0.1)
+    tooled = TooledModel(whole[0], optimizer, sources=["inputs"], stats=["max"])
+    with torch.no_grad():
+        wrapped(rows(100.0, 100.0))
+    wrapped(rows(1.0, 2.0)).sum().backward()
+    optimizer.step()
+    assert tooled.latest is not None
+    assert tooled.latest.table()["0"]["inputs"]["max"] == 2.0
+    assert tooled.status()["unseen"] == []

@@ -378,11 +378,12 @@ def test_a_weight_that_was_bad_to_begin_with() -> None:
     logger.close()
 
 
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("every", [1, 100])
 @pytest.mark.parametrize("with_optimizer", [True, False])
-def test_a_scaler_that_looks_for_its_scale_is_no_reason_to_stop(with_optimizer: bool, every: int) -> None:
+def test_a_scaler_that_looks_for_its_scale_is_no_reason_to_stop(with_optimizer: bool, every: int, fused: bool) -> None:
     model = Fragile()
-    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3, fused=fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
     given = optimizer if with_optimizer else None
     with TooledModelLogger(
@@ -396,6 +397,31 @@ def test_a_scaler_that_looks_for_its_scale_is_no_reason_to_stop(with_optimizer: 
             scaler.update()
             logger.step(log=True)
         assert logger.status()["nonfinite"] is None
+
+
+def test_a_step_that_one_of_several_optimizers_leaves_out_is_no_reason_to_stop() -> None:
+    model = net()
+    first, last = (torch.optim.SGD(model[at].parameters(), 1e-3) for at in (0, 2))
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    with TooledModelLogger(
+        model, [first, last], sources=["grads"], scaler=scaler, stop_on_nan=True, sinks=[]
+    ) as logger:
+        scaler.scale(model(torch.ones(2, 4)).sum()).backward()
+        model[0].weight.grad[0, 0] = math.inf
+        scaler.step(first)
+        scaler.step(last)
+        scaler.update()
+        logger.step()
+        assert logger.status()["nonfinite"] is None
+
+
+def test_windows_of_the_model_may_be_named_beside_presets() -> None:
+    view = MemorySink()
+    layout = {"order": ["weights", "loss"]}
+    options: dict[str, Any] = {"sources": ["weights"], "mode": "by_metric", "layout": layout, "sinks": [view]}
+    with TooledModelLogger(net(), extends="loss", **options):
+        pass
+    assert definition(view).layout.order == ("weights", "loss")
 
 
 @pytest.mark.parametrize("every", [1, 100])

@@ -49,6 +49,19 @@ def test_the_first_two_steps_of_a_budget_are_fixed_so_that_all_ranks_agree() -> 
     assert run(Budget("1%"), 6, 1.0, 0.5) == [0, FIRST_GAP]
 
 
+def test_a_broken_rank_collects_ever_less_often_and_only_its_due_steps_tell() -> None:
+    budget, step, due = Budget("1%"), 0, []
+    for _ in range(100):
+        due.append(step)
+        following = budget.next(step, due=True, broken=True)
+        assert budget.next(step + 1, due=False, broken=True) == following, (
+            "a step that was logged though it was not due"
+        )
+        step = following
+    assert due[:5] == [0, 5, 15, 35, 75]
+    assert due[-1] - due[-2] == 1_000_000
+
+
 def test_a_budget_follows_steps_that_become_faster() -> None:
     budget = Budget(0.01)
     first = run(budget, 2000, 1.0, 0.1)

@@ -305,4 +305,16 @@ def test_a_histogram_of_a_large_tensor_is_counted_from_an_even_sample() -> None:
     counts = gather.finish().read().histograms[0][1, :-1]
     assert 900 <= counts.sum() <= 1000
     assert counts.max() - counts.min() <= 2
-    assert gather_module._sampled(tensor, None).numel() == 100_000
+    assert gather_module._sampled(tensor, None)[0].numel() == 100_000
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_zeros_of_a_sparse_tensor_are_counted_without_being_made(elsewhere: bool) -> None:
+    wanted = Wanted(needs(["mean"]), histogram=True)
+    places, stored = torch.tensor([[3, 5]]), torch.tensor([[-1.0] * 4, [3.0] * 4])
+    huge = torch.sparse_coo_tensor(places, stored, (10**12, 4), check_invariants=True)
+    gather = Gather(wanted.need, Shelves(), bins=4, sample=None, elsewhere=lambda _: elsewhere)
+    gather.add(0, huge, wanted)
+    edges, counts = gather.finish().read().histograms[0]
+    assert edges.tolist() == [-1.0, 0.0, 1.0, 2.0, 3.0]
+    assert counts.tolist() == [4, 4 * 10**12 - 8, 0, 4, 0]

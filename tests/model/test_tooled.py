@@ -576,3 +576,23 @@ def test_biases_have_rows_where_they_are_asked_for() -> None:
         "1",
         "1.bias",
     ]
+
+
+def test_passes_of_a_step_that_a_scaler_leaves_out_do_not_count() -> None:
+    model = nn.Linear(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    tooled = TooledModel(model, optimizer, sources=["inputs", "grad_out"], stats=["mean"], scaler=scaler)
+    for factor, overflows in ((3.0, True), (1.0, False)):
+        for _ in range(2):  # accumulated: all passes of one step count
+            scaler.scale((model(torch.full((2, 4), factor)) * factor).sum()).backward()
+        if overflows:
+            model.weight.grad[0, 0] = math.inf  # type: ignore[index]
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+    assert tooled.latest is not None
+    row = tooled.latest.table()["Linear"]
+    assert row["inputs"]["mean"] == 1.0
+    assert row["grad_out"]["mean"] == pytest.approx(1.0), "at the scale of its own step"
+    assert tooled.steps == 1
