@@ -45,9 +45,7 @@ class Collector:
         self._shelves = Shelves()
         self._probe: Probe | GraphProbe | None = None
         if plan.hooks:
-            self._probe = (
-                GraphProbe(plan, model) if in_graph else Probe(plan, model, scaler, self.fail, self._scaling.passing)
-            )
+            self._probe = GraphProbe(plan, model) if in_graph else Probe(plan, model, scaler, self.fail, self._left_out)
         self._reader = ParameterReader(plan.parameters, plan.wanted.get("weights"), plan.wanted.get("grads"))
         grads = plan.wanted.get("grads")
         self._capture = Capture(self._reader, grads, self.fail) if grads is not None else None
@@ -131,11 +129,21 @@ class Collector:
 
     def look(self) -> None:
         """The step is to be read before it has ended."""
-        self._scaling.mid_step()
+        with self._at_work():
+            self._scaling.mid_step()
+
+    def _left_out(self) -> bool:
+        """Whether a scaler has left out the step that was collected so far; then it is to be read anew."""
+        if not self._scaling.anew():
+            return False
+        self._read = self._early = self._remembered = False
+        return True
 
     def read(self, scale: torch.Tensor | None = None) -> None:
         """Read weights and gradients, once a step. `scale` is what a GradScaler left to a fused optimizer."""
         gather = self._gather
+        if gather is not None and self._probe is None and self._left_out():
+            gather.forget()
         if gather is None or self._read:
             return
         self._read = True

@@ -227,7 +227,7 @@ class Probe:
         with_grad = torch.is_grad_enabled()
         self._ignoring = torch._C._get_tracing_state() is not None or (self._with_grad and not with_grad)
         if with_grad and self._left_out():
-            self._factor_known = False
+            self.passes, self._factor_known = 1, False
             self._forget()
         elif with_grad and not self._with_grad and self.passes > 1:
             self._forget()

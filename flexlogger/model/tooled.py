@@ -242,7 +242,7 @@ def _optimizers(given: Any) -> list[Any]:
     for one in several:
         if not hasattr(one, "register_step_pre_hook"):
             raise ValueRefusedError(f"optimizer: expected a torch.optim.Optimizer, but got {type(one).__name__}")
-    return several
+    return list({id(one): one for one in several}.values())
 
 
 def _entries(sample: int | str) -> int | None:
