@@ -24,7 +24,7 @@ PEERS = {
     "torchnet VisdomPlotLogger": "torchnet_plot",
 }
 ON_VISDOM = ("ignite_visdom", "visdom_append", "torchnet_plot")
-QUICK_PEERS = ("lightning_csv", "trackio_local", "visdom_append")
+QUICK_PEERS = ("lightning_csv", "trackio_local")
 RATE = 2000
 MOST = 100_000
 """Steps of a round of the tight loop."""
@@ -119,7 +119,7 @@ def _whatever_the_server_does(session: Session) -> tuple[Rounds, Rounds]:
         patience = session.pick(1.0, 0.6)
         started = {name: _ours(session, stack, port, patience=patience) for name, port in places.items()}
         workers = {name: stack.enter_context(worker) for name, worker in started.items()}
-        seconds, rounds = session.pick((0.8, 21), (0.3, 2))
+        seconds, rounds = session.pick((0.8, 21), (0.3, 1))
         loop = {"pace": 0, "seconds": seconds, "most": MOST}
         tight = session.interleave(workers, dict.fromkeys(workers, [loop] * rounds))
         pace = {"pace": RATE, "seconds": 3.0, "most": 0}

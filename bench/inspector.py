@@ -18,7 +18,7 @@ not looked at."""
 
 
 def run(session: Session) -> Result:
-    rounds, times = session.pick(9, 2), session.pick(60, 10)
+    rounds, times = session.pick(9, 1), session.pick(60, 10)
     asked = {name: {"what": "send", "entries": entries, "times": times} for name, entries in SIZES.items()}
     asked["idle"] = {"what": "idle", "times": session.pick(100_000, 20_000)}
     found: Rounds = {name: [] for name in asked}

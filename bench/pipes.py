@@ -25,7 +25,7 @@ sent, beside a function that encodes with msgspec and appends to a deque; both i
 
 def run(session: Session) -> Result:
     dicts, arrays, records, calls = session.pick((200_000, 40, 100_000, 200), (40_000, 3, 20_000, 10))
-    rounds = session.pick(7, 2)
+    rounds = session.pick(7, 1)
     with ExitStack() as stack:
         folder = str(stack.enter_context(session.folder()))
         started = {name: session.worker("pipes", {"kind": kind}) for name, kind in KINDS.items()}
