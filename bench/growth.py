@@ -6,7 +6,7 @@ import json
 import time
 import urllib.request
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.driver import Worker
 from bench.figures import Spread, exponent, ratios, short
@@ -31,18 +31,26 @@ measured in runs of its own, by asking the server every 20 ms (which costs it mo
 Costs = dict[int, list[dict[str, float]]]
 
 
+class Case(NamedTuple):
+    """A contender, which is a module, and how many steps it logs."""
+
+    kind: str
+    steps: int
+
+
 def run(session: Session) -> Result:
     sizes = session.pick((1000, COMPARED, 10_000, 100_000, 1_000_000), (10_000, 100_000))
-    rounds = session.pick(3, 1)
-    ours: Costs = {size: [] for size in sizes}
-    for turn in range(rounds):
-        for size in sizes:
-            session.tell(f"round {turn + 1} of {rounds}: flexlogger, {size:,} steps")
-            ours[size].append(_cost(session, "ours", size))
-    visdom: Costs = {}
-    for size in session.pick((250, 500, APPENDED), (50,)):
-        session.tell(f"visdom line append, {size:,} steps")
-        visdom[size] = [_cost(session, "visdom_append", size)]
+    cases = [Case("ours", size) for size in sizes] * session.pick(3, 1)
+    cases += [Case("visdom_append", size) for size in session.pick((250, 500, APPENDED), (50,))]
+    found: dict[str, Costs] = {"ours": {}, "visdom_append": {}}
+    for group in [cases] if session.quick else [[case] for case in cases]:  # of a quick run all get ready at once
+        with ExitStack() as stack:
+            places = [_start(session, stack, case.kind) for case in group]
+            for case, (server, worker) in zip(group, places, strict=True):
+                session.tell(f"{case.kind}, {case.steps:,} steps")
+                with worker:
+                    found[case.kind].setdefault(case.steps, []).append(_cost(server, worker, case))
+    ours, visdom = found.values()
     delays = _delays(session)
     return Result(
         NAME,
@@ -54,17 +62,20 @@ def run(session: Session) -> Result:
     )
 
 
-def _cost(session: Session, kind: str, steps: int) -> dict[str, float]:
-    with session.folder() as folder, session.server() as server:
-        options = {"kind": kind, "folder": str(folder), "port": server.port}
-        with session.worker("growing", options, peer=kind != "ours") as worker:
-            worker.round(steps=WARM_UP)
-            before = cpu_seconds(server.pid)
-            found = worker.round(steps=steps)
-            spent = cpu_seconds(server.pid) - before
-            shown = _last_shown(server, kind)
-            if shown != WARM_UP + steps - 1:
-                raise RuntimeError(f"{kind}: the window ends at {shown}, not at {WARM_UP + steps - 1}")
+def _start(session: Session, stack: ExitStack, kind: str) -> tuple[ServerProcess, Worker]:
+    folder, server = stack.enter_context(session.folder()), stack.enter_context(session.server())
+    options = {"kind": kind, "folder": str(folder), "port": server.port}
+    return server, session.worker("growing", options, peer=kind != "ours")
+
+
+def _cost(server: ServerProcess, worker: Worker, case: Case) -> dict[str, float]:
+    worker.round(steps=WARM_UP)
+    before = cpu_seconds(server.pid)
+    found = worker.round(steps=case.steps)
+    spent = cpu_seconds(server.pid) - before
+    shown = _last_shown(server, case.kind)
+    if shown != WARM_UP + case.steps - 1:
+        raise RuntimeError(f"{case.kind}: the window ends at {shown}, not at {WARM_UP + case.steps - 1}")
     return {
         "client": found["cpu"],
         "server": spent,
@@ -93,10 +104,8 @@ def _delays(session: Session) -> dict[str, list[float]]:
         for _ in range(session.pick(5, 1)):
             session.tell(f"the last of {size:,} steps shows")
             with ExitStack() as stack:
-                folder = stack.enter_context(session.folder())
-                server = stack.enter_context(session.server())
-                options = {"kind": "ours", "folder": str(folder), "port": server.port}
-                worker = stack.enter_context(session.worker("growing", options))
+                server, worker = _start(session, stack, "ours")
+                stack.enter_context(worker)
                 worker.round(steps=WARM_UP)
                 found.setdefault(f"{size:,}", []).append(_delay(worker, server, size))
     return found

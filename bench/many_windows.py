@@ -29,7 +29,7 @@ painted, counted from the event's own time, so that waiting for a busy page coun
 
 
 def run(session: Session) -> Result:
-    seconds = session.pick(60.0, 7.0)
+    seconds = session.pick(60.0, 6.0)
     cases = {"empty at first": 0} if session.quick else {"empty at first": 0, f"{FULL:,} points a trace": FULL}
     found = {label: _watch(session, label, filled, seconds) for label, filled in cases.items()}
     columns = ["windows", "server CPU %", "logging process CPU %", "browser CPU %", "redraws/s of all"]
