@@ -29,7 +29,7 @@ def draw(table: Table, picture: Picture, path: Path) -> None:
         axes.grid(axis="both" if picture.over else "x", color="0.9")
         labels = axes.get_legend_handles_labels()[1]
         if len(labels) > 1:
-            figure.legend(loc="outside lower center", ncols=len(labels), frameon=False)
+            figure.legend(loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
         figure.savefig(path, metadata={"Software": None})
 
 

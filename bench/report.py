@@ -104,7 +104,7 @@ def _peers() -> str:
 def _section(result: Result) -> str:
     parts = [f"## {result.heading}\n", result.how + "\n"]
     where = f"{result.machine.get('machine', '')}; {result.machine.get('versions', '')}"
-    measured = f"{result.date}, {_duration(result.seconds)}; {where}."
+    measured = f"{result.date}{f', {_duration(result.seconds)}' if result.seconds else ''}; {where}."
     parts.append(f"*{QUICK if result.quick else ''}{measured}*\n")
     for table in result.tables:
         parts += [f"### {table.title}\n", markdown(table)]

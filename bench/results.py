@@ -55,7 +55,7 @@ class Result:
     targets: list[Target] = field(default_factory=list)
     machine: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    """How long it took."""
+    """How long it took; 0: not known."""
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
 
     def save(self) -> None:
