@@ -62,6 +62,17 @@ def fsdp(rank: int) -> Any:
     return tooled.latest.table(), counts
 
 
+def due_steps(tooled: TooledModel, net: nn.Module, optimizer: torch.optim.Optimizer, rank: int) -> list[int]:
+    """Which of sixty steps of training are due."""
+    due = []
+    for step in range(60):
+        if tooled.due:
+            due.append(step)
+        net(batch(rank)).square().mean().backward()
+        optimizer.step()
+    return due
+
+
 def budget(rank: int) -> list[int]:
     """Rank 1 is slow to collect; what counts is what rank 0 measures."""
 
@@ -72,13 +83,7 @@ def budget(rank: int) -> list[int]:
     net = nn.parallel.DistributedDataParallel(model())
     optimizer = torch.optim.SGD(net.parameters(), 0.1)
     tooled = TooledModel(net, optimizer, sources=["grads"], stats=["norm", slow], budget=0.2)
-    due = []
-    for step in range(60):
-        if tooled.due:
-            due.append(step)
-        net(batch(rank)).square().mean().backward()
-        optimizer.step()
-    return due
+    return due_steps(tooled, net, optimizer, rank)
 
 
 def broken(rank: int, where: int) -> Any:
@@ -92,12 +97,7 @@ def broken(rank: int, where: int) -> Any:
     net = nn.parallel.DistributedDataParallel(model())
     optimizer = torch.optim.SGD(net.parameters(), 0.1)
     tooled = TooledModel(net, optimizer, sources=["grads"], stats=["norm", raises], budget=0.2)
-    due = []
-    for step in range(60):
-        if tooled.due:
-            due.append(step)
-        net(batch(rank)).square().mean().backward()
-        optimizer.step()
+    due = due_steps(tooled, net, optimizer, rank)
     return tooled.status()["broken"], due
 
 

@@ -465,8 +465,9 @@ def test_what_no_scale_can_be_the_cause_of_is_told_though_the_scaler_leaves_the_
 def test_a_scaler_that_is_none_is_refused() -> None:
     with pytest.raises(ValueRefusedError, match=r"scaler: expected a torch.amp.GradScaler, but got float"):
         TooledModelLogger(net(), scaler=1024.0, sinks=[])
-    with TooledModelLogger(net(), scaler=torch.amp.GradScaler("cpu", enabled=False), sinks=[]) as logger:
-        step(net())
+    model = net()
+    with TooledModelLogger(model, scaler=torch.amp.GradScaler("cpu", enabled=False), sinks=[]) as logger:
+        step(model)
         logger.step()
         assert logger.status()["broken"] is None
 
